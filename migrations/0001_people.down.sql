@@ -1,0 +1,3 @@
+DROP TABLE sessions, user_groups, user_perms, permissions, api_token, user_krb_principals, users;
+DROP FUNCTION new_event();
+DROP TABLE events;
