@@ -1,1 +1,3 @@
-//! placeholder
+//! What toji's hub, builder and command line say to each other.
+
+pub mod value;
