@@ -3,6 +3,7 @@
 # Sourced by every script in this folder: where things lie, how we speak, and how
 # background processes are started, found again and stopped.
 set -euo pipefail
+trap 'printf "error: %s, line %s: a command failed\n" "${0##*/}" "$LINENO" >&2' ERR
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BIN=$ROOT/localstack/bin
