@@ -1,1 +1,15 @@
-//! placeholder
+//! RPM repository metadata: read RPM headers, render the XML fragment of each package once, and put repositories
+//! together from fragments. Pure: bytes in, bytes out; no I/O of its own, no clock, no async.
+//!
+//! - [`header`]: an RPM's signature and header, from the first bytes of the file.
+//! - [`fragment`]: what a package adds to `primary.xml`, `filelists.xml` and `other.xml`.
+//! - [`comps`]: package groups (`dnf install @build`).
+//! - [`repo`]: the files of a repository, written frame by frame, and `repomd.xml`.
+//! - [`external`]: reading other people's repositories.
+//! - [`merge`]: which external packages stand beside the local ones.
+//! - [`evr`]: RPM's order of versions.
+
+pub mod evr;
+pub mod fragment;
+pub mod header;
+mod xml;
