@@ -1,8 +1,8 @@
 //! From [`Value`] to Rust, as forgiving as Koji's Python where that is harmless.
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor, value::StringDeserializer,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor, value::StringDeserializer,
 };
 use serde::forward_to_deserialize_any;
 
@@ -38,23 +38,16 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
             Value::Bytes(bytes) => visitor.visit_byte_buf(bytes),
             Value::Array(items) => {
                 let length = items.len();
-                let mut items = Items {
-                    items: items.into_iter(),
-                    index: 0,
-                };
+                let mut items = Items { items: items.into_iter(), index: 0 };
                 let value = visitor.visit_seq(&mut items)?;
                 match items.items.len() {
                     0 => Ok(value),
-                    left => Err(ValueError::new(format!(
-                        "expected a list of {}, got a list of {length}",
-                        length - left
-                    ))),
+                    left => {
+                        Err(ValueError::new(format!("expected a list of {}, got a list of {length}", length - left)))
+                    }
                 }
             }
-            Value::Struct(members) => visitor.visit_map(Members {
-                members: members.into_iter(),
-                value: None,
-            }),
+            Value::Struct(members) => visitor.visit_map(Members { members: members.into_iter(), value: None }),
         }
     }
 
@@ -79,10 +72,9 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         visitor: V,
     ) -> Result<V::Value, ValueError> {
         match self.0 {
-            Value::DateTime(text) if name == VALUE_TOKEN => visitor.visit_enum(Variant {
-                name: "DateTime".to_owned(),
-                content: Some(Value::String(text)),
-            }),
+            Value::DateTime(text) if name == VALUE_TOKEN => {
+                visitor.visit_enum(Variant { name: "DateTime".to_owned(), content: Some(Value::String(text)) })
+            }
             _ if name == VALUE_TOKEN => self.deserialize_any(visitor),
             _ => visitor.visit_newtype_struct(self),
         }
@@ -95,19 +87,10 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         visitor: V,
     ) -> Result<V::Value, ValueError> {
         match self.0 {
-            Value::String(name) => visitor.visit_enum(Variant {
-                name,
-                content: None,
-            }),
+            Value::String(name) => visitor.visit_enum(Variant { name, content: None }),
             Value::Struct(members) if members.len() == 1 => match members.into_iter().next() {
-                Some((name, content)) => visitor.visit_enum(Variant {
-                    name,
-                    content: Some(content),
-                }),
-                None => Err(Error::invalid_type(
-                    Unexpected::Map,
-                    &"a struct of one member",
-                )),
+                Some((name, content)) => visitor.visit_enum(Variant { name, content: Some(content) }),
+                None => Err(Error::invalid_type(Unexpected::Map, &"a struct of one member")),
             },
             _ => self.deserialize_any(visitor),
         }
@@ -131,18 +114,13 @@ struct Items {
 impl<'de> SeqAccess<'de> for Items {
     type Error = ValueError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, ValueError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ValueError> {
         let Some(value) = self.items.next() else {
             return Ok(None);
         };
         let (index, kind) = (self.index, value.kind());
         self.index += 1;
-        seed.deserialize(ValueDeserializer(value))
-            .map(Some)
-            .map_err(|error| error.found(kind).at_index(index))
+        seed.deserialize(ValueDeserializer(value)).map(Some).map_err(|error| error.found(kind).at_index(index))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -159,10 +137,7 @@ struct Members {
 impl<'de> MapAccess<'de> for Members {
     type Error = ValueError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, ValueError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ValueError> {
         let Some((name, value)) = self.members.next() else {
             return Ok(None);
         };
@@ -171,18 +146,12 @@ impl<'de> MapAccess<'de> for Members {
         Ok(Some(key))
     }
 
-    fn next_value_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<T::Value, ValueError> {
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ValueError> {
         let Some((name, value)) = self.value.take() else {
-            return Err(Error::custom(
-                "a member's value was asked for before its name",
-            ));
+            return Err(Error::custom("a member's value was asked for before its name"));
         };
         let kind = value.kind();
-        seed.deserialize(ValueDeserializer(value))
-            .map_err(|error| error.found(kind).in_member(&name))
+        seed.deserialize(ValueDeserializer(value)).map_err(|error| error.found(kind).in_member(&name))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -222,11 +191,7 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ValueError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ValueError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -236,10 +201,7 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        visitor.visit_enum(Variant {
-            name: self.0.to_owned(),
-            content: None,
-        })
+        visitor.visit_enum(Variant { name: self.0.to_owned(), content: None })
     }
 
     forward_to_deserialize_any! {
@@ -258,18 +220,9 @@ impl<'de> EnumAccess<'de> for Variant {
     type Error = ValueError;
     type Variant = Content;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Content), ValueError> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content), ValueError> {
         let variant = seed.deserialize(StringDeserializer::new(self.name.clone()))?;
-        Ok((
-            variant,
-            Content {
-                variant: self.name,
-                value: self.content,
-            },
-        ))
+        Ok((variant, Content { variant: self.name, value: self.content }))
     }
 }
 
@@ -280,20 +233,13 @@ struct Content {
 
 impl Content {
     /// Reads the content, of which there must be one.
-    fn read<T>(
-        self,
-        read: impl FnOnce(ValueDeserializer) -> Result<T, ValueError>,
-    ) -> Result<T, ValueError> {
+    fn read<T>(self, read: impl FnOnce(ValueDeserializer) -> Result<T, ValueError>) -> Result<T, ValueError> {
         match self.value {
             Some(value) => {
                 let kind = value.kind();
-                read(ValueDeserializer(value))
-                    .map_err(|error| error.found(kind).in_member(&self.variant))
+                read(ValueDeserializer(value)).map_err(|error| error.found(kind).in_member(&self.variant))
             }
-            None => Err(ValueError::new(format!(
-                "expected a struct with the member {}, got a string",
-                self.variant
-            ))),
+            None => Err(ValueError::new(format!("expected a struct with the member {}, got a string", self.variant))),
         }
     }
 }
@@ -304,17 +250,11 @@ impl<'de> VariantAccess<'de> for Content {
     fn unit_variant(self) -> Result<(), ValueError> {
         match self.value {
             None | Some(Value::Nil) => Ok(()),
-            Some(_) => Err(ValueError::new(format!(
-                "expected the string {:?}, got a struct",
-                self.variant
-            ))),
+            Some(_) => Err(ValueError::new(format!("expected the string {:?}, got a struct", self.variant))),
         }
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<T::Value, ValueError> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ValueError> {
         self.read(|content| seed.deserialize(content))
     }
 
@@ -322,11 +262,7 @@ impl<'de> VariantAccess<'de> for Content {
         self.read(|content| content.deserialize_any(visitor))
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ValueError> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, ValueError> {
         self.read(|content| content.deserialize_any(visitor))
     }
 }

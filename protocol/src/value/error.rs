@@ -18,11 +18,7 @@ pub struct ValueError {
 
 impl ValueError {
     pub(super) fn new(message: String) -> Self {
-        Self {
-            path: String::new(),
-            message,
-            complete: true,
-        }
+        Self { path: String::new(), message, complete: true }
     }
 
     /// Where in the value: names and indexes as in `opts.repos[2]`; empty at the top.
@@ -37,22 +33,14 @@ impl ValueError {
 
     /// Puts a member's name before the path.
     pub(super) fn in_member(mut self, name: &str) -> Self {
-        let joint = if self.path.is_empty() || self.path.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
+        let joint = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         self.path = format!("{name}{joint}{}", self.path);
         self
     }
 
     /// Puts an index before the path.
     pub(super) fn at_index(mut self, index: usize) -> Self {
-        let joint = if self.path.is_empty() || self.path.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
+        let joint = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         self.path = format!("[{index}]{joint}{}", self.path);
         self
     }
@@ -61,9 +49,7 @@ impl ValueError {
     pub(super) fn found(mut self, kind: &str) -> Self {
         if !self.complete {
             self.complete = true;
-            if self.message.starts_with("expected ")
-                || self.message.starts_with("data did not match any variant")
-            {
+            if self.message.starts_with("expected ") || self.message.starts_with("data did not match any variant") {
                 self.message.push_str(", got ");
                 self.message.push_str(kind);
             }
@@ -80,18 +66,11 @@ impl serde::ser::Error for ValueError {
 
 impl serde::de::Error for ValueError {
     fn custom<T: Display>(message: T) -> Self {
-        Self {
-            complete: false,
-            ..Self::new(message.to_string())
-        }
+        Self { complete: false, ..Self::new(message.to_string()) }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(format!(
-            "expected {}, got {}",
-            wanted(expected),
-            got(&unexpected)
-        ))
+        Self::new(format!("expected {}, got {}", wanted(expected), got(&unexpected)))
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -103,25 +82,15 @@ impl serde::de::Error for ValueError {
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-        Self::new(format!(
-            "expected {}, got a list of {length}",
-            wanted(expected)
-        ))
+        Self::new(format!("expected {}, got a list of {length}", wanted(expected)))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(format!(
-            "expected one of {}, got {variant:?}",
-            expected.join(", ")
-        ))
+        Self::new(format!("expected one of {}, got {variant:?}", expected.join(", ")))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(format!(
-            "not a known name; known are: {}",
-            expected.join(", ")
-        ))
-        .in_member(field)
+        Self::new(format!("not a known name; known are: {}", expected.join(", "))).in_member(field)
     }
 
     fn missing_field(field: &'static str) -> Self {

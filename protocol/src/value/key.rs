@@ -15,18 +15,13 @@ pub(crate) struct KeySerializer<F, E> {
 
 impl<F, E> KeySerializer<F, E> {
     pub(crate) fn new(take: F) -> Self {
-        Self {
-            take,
-            error: PhantomData,
-        }
+        Self { take, error: PhantomData }
     }
 }
 
 impl<R, F: FnOnce(&str) -> R, E: Error> KeySerializer<F, E> {
     fn refuse<T>(kind: &str) -> Result<T, E> {
-        Err(E::custom(format_args!(
-            "a struct's member cannot be named by {kind}"
-        )))
+        Err(E::custom(format_args!("a struct's member cannot be named by {kind}")))
     }
 
     fn show(self, key: impl Display) -> Result<R, E> {
@@ -63,20 +58,11 @@ impl<R, F: FnOnce(&str) -> R, E: Error> Serializer for KeySerializer<F, E> {
         Ok((self.take)(key))
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<R, E> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<R, E> {
         Ok((self.take)(variant))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        key: &T,
-    ) -> Result<R, E> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, key: &T) -> Result<R, E> {
         key.serialize(self)
     }
 
@@ -130,11 +116,7 @@ impl<R, F: FnOnce(&str) -> R, E: Error> Serializer for KeySerializer<F, E> {
         Self::refuse("a list")
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, E> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, E> {
         Self::refuse("a list")
     }
 

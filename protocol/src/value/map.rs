@@ -25,10 +25,7 @@ impl Map {
 
     /// The member `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// Whether there is a member `key`, be it nil.
@@ -85,8 +82,7 @@ impl PartialEq for Map {
             return true;
         }
         let theirs: HashMap<&str, &Value> = other.iter().collect();
-        self.iter()
-            .all(|(name, value)| theirs.get(name) == Some(&value))
+        self.iter().all(|(name, value)| theirs.get(name) == Some(&value))
     }
 }
 

@@ -53,9 +53,7 @@ struct ValueSerializer;
 fn int<T: TryInto<i64> + Display + Copy>(value: T) -> Result<Value, ValueError> {
     match value.try_into() {
         Ok(value) => Ok(Value::Int(value)),
-        Err(_) => Err(ValueError::new(format!(
-            "the int {value} does not fit in 64 bits, signed"
-        ))),
+        Err(_) => Err(ValueError::new(format!("the int {value} does not fit in 64 bits, signed"))),
     }
 }
 
@@ -123,12 +121,7 @@ impl Serializer for ValueSerializer {
         Ok(Value::Nil)
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<Value, ValueError> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Value, ValueError> {
         Ok(variant.into())
     }
 
@@ -138,10 +131,9 @@ impl Serializer for ValueSerializer {
         value: &T,
     ) -> Result<Value, ValueError> {
         match (name, value.serialize(self)?) {
-            (BASE64_TOKEN, Value::String(text)) => BASE64_STANDARD
-                .decode(text)
-                .map(Value::Bytes)
-                .map_err(ser::Error::custom),
+            (BASE64_TOKEN, Value::String(text)) => {
+                BASE64_STANDARD.decode(text).map(Value::Bytes).map_err(ser::Error::custom)
+            }
             (DATE_TIME_TOKEN, Value::String(text)) => Ok(Value::DateTime(text)),
             (_, value) => Ok(value),
         }
@@ -220,10 +212,7 @@ struct List {
 
 impl List {
     fn new(variant: Option<&'static str>, length: usize) -> Self {
-        Self {
-            variant,
-            items: Vec::with_capacity(length.min(RESERVED)),
-        }
+        Self { variant, items: Vec::with_capacity(length.min(RESERVED)) }
     }
 
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
@@ -270,11 +259,7 @@ struct Members {
 
 impl Members {
     fn new(variant: Option<&'static str>, length: usize) -> Self {
-        Self {
-            variant,
-            members: Vec::with_capacity(length.min(RESERVED)),
-            key: None,
-        }
+        Self { variant, members: Vec::with_capacity(length.min(RESERVED)), key: None }
     }
 
     fn push<T: Serialize + ?Sized>(&mut self, name: String, value: &T) -> Result<(), ValueError> {

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{
-    Deserialize, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{Deserialize, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::{Map, Value};
 
@@ -38,11 +36,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value).map(Value::Int).map_err(|_| {
-            E::custom(format_args!(
-                "the int {value} does not fit in 64 bits, signed"
-            ))
-        })
+        i64::try_from(value)
+            .map(Value::Int)
+            .map_err(|_| E::custom(format_args!("the int {value} does not fit in 64 bits, signed")))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
@@ -77,10 +73,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Value::deserialize(deserializer)
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> Result<Value, D::Error> {
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         // Not `Value::deserialize`: a format that shows every newtype as one would come here for ever.
         deserializer.deserialize_any(self)
     }

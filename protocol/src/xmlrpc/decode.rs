@@ -22,10 +22,7 @@ pub struct DecodeError {
 
 impl DecodeError {
     pub(super) fn new(position: u64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            position,
-            message: message.into(),
-        }
+        Self { position, message: message.into() }
     }
 
     /// How many bytes stand before the place.
@@ -44,9 +41,7 @@ impl DecodeError {
 /// # Errors
 /// The document is not a call: see [`DecodeError`].
 pub fn decode_call(document: &[u8]) -> Result<Call, DecodeError> {
-    let mut decoder = Decoder {
-        tokens: Tokens::new(document)?,
-    };
+    let mut decoder = Decoder { tokens: Tokens::new(document)? };
     decoder.open(Tag::MethodCall)?;
     decoder.open(Tag::MethodName)?;
     let method = decoder.text()?.trim().to_owned();
@@ -71,18 +66,13 @@ pub fn decode_call(document: &[u8]) -> Result<Call, DecodeError> {
 /// # Errors
 /// The document is not a response: see [`DecodeError`].
 pub fn decode_response(document: &[u8]) -> Result<Result<Value, Fault>, DecodeError> {
-    let mut decoder = Decoder {
-        tokens: Tokens::new(document)?,
-    };
+    let mut decoder = Decoder { tokens: Tokens::new(document)? };
     decoder.open(Tag::MethodResponse)?;
     let response = match decoder.tokens.next_tag()? {
         Token::Open(Tag::Params) => {
             let params = decoder.params()?;
             let [value] = <[Value; 1]>::try_from(params).map_err(|params| {
-                decoder.tokens.error(format!(
-                    "a response has one parameter, not {}",
-                    params.len()
-                ))
+                decoder.tokens.error(format!("a response has one parameter, not {}", params.len()))
             })?;
             Ok(value)
         }
@@ -107,8 +97,7 @@ struct Decoder<'a> {
 /// Each method that reads an element begins after its opening tag and takes its closing tag.
 impl<'a> Decoder<'a> {
     fn unexpected(&self, wanted: &str, found: &Token<'_>) -> DecodeError {
-        self.tokens
-            .error(format!("expected {wanted}, found {}", found.shown()))
+        self.tokens.error(format!("expected {wanted}, found {}", found.shown()))
     }
 
     fn open(&mut self, tag: Tag) -> Result<(), DecodeError> {
@@ -167,9 +156,7 @@ impl<'a> Decoder<'a> {
     /// `depth` is the number of values around this one.
     fn value(&mut self, depth: usize) -> Result<Value, DecodeError> {
         if depth >= MAX_DEPTH {
-            return Err(self
-                .tokens
-                .error(format!("values are nested more than {MAX_DEPTH} deep")));
+            return Err(self.tokens.error(format!("values are nested more than {MAX_DEPTH} deep")));
         }
         let mut text = Cow::Borrowed("");
         loop {
@@ -205,26 +192,20 @@ impl<'a> Decoder<'a> {
 
     fn int(&mut self) -> Result<i64, DecodeError> {
         let text = self.text()?;
-        text.trim()
-            .parse()
-            .map_err(|error: std::num::ParseIntError| {
-                let why = match error.kind() {
-                    IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
-                        "does not fit in 64 bits, signed"
-                    }
-                    _ => "is not an integer",
-                };
-                self.tokens.error(format!("{} {why}", shortened(&text)))
-            })
+        text.trim().parse().map_err(|error: std::num::ParseIntError| {
+            let why = match error.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "does not fit in 64 bits, signed",
+                _ => "is not an integer",
+            };
+            self.tokens.error(format!("{} {why}", shortened(&text)))
+        })
     }
 
     fn double(&mut self) -> Result<f64, DecodeError> {
         let text = self.text()?;
         match text.trim().parse() {
             Ok(value) if f64::is_finite(value) => Ok(value),
-            _ => Err(self
-                .tokens
-                .error(format!("{} is not a finite number", shortened(&text)))),
+            _ => Err(self.tokens.error(format!("{} is not a finite number", shortened(&text)))),
         }
     }
 
@@ -233,9 +214,7 @@ impl<'a> Decoder<'a> {
         match text.trim() {
             "0" => Ok(false),
             "1" => Ok(true),
-            _ => Err(self
-                .tokens
-                .error(format!("a boolean is 0 or 1, not {}", shortened(&text)))),
+            _ => Err(self.tokens.error(format!("a boolean is 0 or 1, not {}", shortened(&text)))),
         }
     }
 
@@ -246,9 +225,7 @@ impl<'a> Decoder<'a> {
         );
         let mut text = self.text()?.into_owned();
         text.retain(|char| !char.is_ascii_whitespace());
-        LENIENT
-            .decode(text)
-            .map_err(|error| self.tokens.error(format!("not base64: {error}")))
+        LENIENT.decode(text).map_err(|error| self.tokens.error(format!("not base64: {error}")))
     }
 
     fn array(&mut self, depth: usize) -> Result<Vec<Value>, DecodeError> {
@@ -274,19 +251,11 @@ impl<'a> Decoder<'a> {
     }
 
     fn fault(&self, value: &Value) -> Result<Fault, DecodeError> {
-        let code = value
-            .get("faultCode")
-            .and_then(Value::as_int)
-            .and_then(|code| i32::try_from(code).ok());
+        let code = value.get("faultCode").and_then(Value::as_int).and_then(|code| i32::try_from(code).ok());
         let message = value.get("faultString").and_then(Value::as_str);
         match (code, message) {
-            (Some(code), Some(message)) => Ok(Fault {
-                code,
-                message: message.to_owned(),
-            }),
-            _ => Err(self
-                .tokens
-                .error("a fault has the int faultCode and the string faultString")),
+            (Some(code), Some(message)) => Ok(Fault { code, message: message.to_owned() }),
+            _ => Err(self.tokens.error("a fault has the int faultCode and the string faultString")),
         }
     }
 }

@@ -8,8 +8,7 @@ use super::ser::ValueWriter;
 use super::text::escape_into;
 use crate::value::Value;
 
-pub(super) const RESPONSE_HEAD: &[u8] =
-    b"<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n";
+pub(super) const RESPONSE_HEAD: &[u8] = b"<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n";
 pub(super) const RESPONSE_TAIL: &[u8] = b"\n</param>\n</params>\n</methodResponse>\n";
 
 /// A Rust value that XML-RPC cannot say.
@@ -72,10 +71,7 @@ pub fn encode_call(method: &str, params: &[Value]) -> Result<Vec<u8>, EncodeErro
 ///
 /// # Errors
 /// See [`EncodeError`]; `out` is then as it was.
-pub fn encode_value_into<T: Serialize + ?Sized>(
-    value: &T,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+pub fn encode_value_into<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let before = out.len();
     let written = value.serialize(ValueWriter::new(out));
     if written.is_err() {
@@ -88,9 +84,7 @@ pub fn encode_value_into<T: Serialize + ?Sized>(
 pub(super) fn write_fault_members(code: i32, message: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"<member><name>faultCode</name><value><int>");
     out.extend_from_slice(code.to_string().as_bytes());
-    out.extend_from_slice(
-        b"</int></value></member><member><name>faultString</name><value><string>",
-    );
+    out.extend_from_slice(b"</int></value></member><member><name>faultString</name><value><string>");
     escape_into(message, out);
     out.extend_from_slice(b"</string></value></member>");
 }

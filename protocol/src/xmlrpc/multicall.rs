@@ -3,9 +3,7 @@
 use serde::Serialize;
 
 use super::Fault;
-use super::encode::{
-    EncodeError, RESPONSE_HEAD, RESPONSE_TAIL, encode_value_into, write_fault_members,
-};
+use super::encode::{EncodeError, RESPONSE_HEAD, RESPONSE_TAIL, encode_value_into, write_fault_members};
 
 /// Collects the answers of a multicall's entries, in their order.
 ///
@@ -42,8 +40,7 @@ impl MulticallReply {
         let before = self.out.len();
         self.out.extend_from_slice(b"<value><struct>");
         write_fault_members(fault.code, &fault.message, &mut self.out);
-        self.out
-            .extend_from_slice(b"<member><name>traceback</name>");
+        self.out.extend_from_slice(b"<member><name>traceback</name>");
         encode_value_into(traceback, &mut self.out).inspect_err(|_| self.out.truncate(before))?;
         self.out.extend_from_slice(b"</member></struct></value>");
         Ok(())

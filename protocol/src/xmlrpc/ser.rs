@@ -19,10 +19,7 @@ pub(super) struct ValueWriter<'a> {
 
 impl<'a> ValueWriter<'a> {
     pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
-        Self {
-            out,
-            text_tag: "string",
-        }
+        Self { out, text_tag: "string" }
     }
 
     fn element(self, tag: &str, content: impl FnOnce(&mut Vec<u8>)) -> Done {
@@ -49,18 +46,12 @@ impl<'a> ValueWriter<'a> {
 
     fn list(self, in_variant: bool) -> List<'a> {
         self.out.extend_from_slice(b"<value><array><data>");
-        List {
-            out: self.out,
-            in_variant,
-        }
+        List { out: self.out, in_variant }
     }
 
     fn members(self, in_variant: bool) -> Members<'a> {
         self.out.extend_from_slice(b"<value><struct>");
-        Members {
-            out: self.out,
-            in_variant,
-        }
+        Members { out: self.out, in_variant }
     }
 }
 
@@ -110,11 +101,7 @@ impl<'a> Serializer for ValueWriter<'a> {
     large_ints! { serialize_u64: u64, serialize_i128: i128, serialize_u128: u128 }
 
     fn serialize_i64(self, value: i64) -> Done {
-        let tag = if i32::try_from(value).is_ok() {
-            "int"
-        } else {
-            "i8"
-        };
+        let tag = if i32::try_from(value).is_ok() { "int" } else { "i8" };
         self.shown(tag, value)
     }
 
@@ -173,11 +160,7 @@ impl<'a> Serializer for ValueWriter<'a> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Done {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Done {
         let text_tag = match name {
             BASE64_TOKEN => "base64",
             DATE_TIME_TOKEN => "dateTime.iso8601",

@@ -10,10 +10,7 @@ const MARK: &str = "__starstar";
 /// A last parameter that is a struct with a true member `__starstar` is taken off, and its other members are the named
 /// arguments. A struct whose mark is false is a parameter like any other.
 pub fn split_named(mut params: Vec<Value>) -> (Vec<Value>, Map) {
-    let marked = params
-        .last()
-        .and_then(|last| last.get(MARK))
-        .is_some_and(Value::is_truthy);
+    let marked = params.last().and_then(|last| last.get(MARK)).is_some_and(Value::is_truthy);
     match params.pop_if(|_| marked) {
         Some(Value::Struct(mut named)) => {
             named.remove(MARK);

@@ -12,23 +12,14 @@ pub(super) fn first_illegal(text: &str) -> Option<usize> {
     // A chunk at a time and without branches, for the compiler to vectorise; U+FFFE and U+FFFF begin with 0xEF, as much
     // of CJK punctuation does, so that byte only asks for a closer look.
     const CHUNK: usize = 64;
-    let suspect =
-        |byte: u8| (byte < 0x20) & !matches!(byte, b'\t' | b'\n' | b'\r') | (byte == 0xef);
+    let suspect = |byte: u8| (byte < 0x20) & !matches!(byte, b'\t' | b'\n' | b'\r') | (byte == 0xef);
     for (index, chunk) in text.as_bytes().chunks(CHUNK).enumerate() {
-        if !chunk
-            .iter()
-            .fold(false, |found, byte| found | suspect(*byte))
-        {
+        if !chunk.iter().fold(false, |found, byte| found | suspect(*byte)) {
             continue;
         }
         for (offset, byte) in chunk.iter().enumerate() {
             let at = index * CHUNK + offset;
-            if suspect(*byte)
-                && text[at..]
-                    .chars()
-                    .next()
-                    .is_some_and(|char| !is_legal(char))
-            {
+            if suspect(*byte) && text[at..].chars().next().is_some_and(|char| !is_legal(char)) {
                 return Some(at);
             }
         }

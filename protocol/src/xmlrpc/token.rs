@@ -118,8 +118,7 @@ impl Token<'_> {
 
 /// Whether there is nothing but XML's white space.
 pub(super) fn is_space(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
 pub(super) struct Tokens<'a> {
@@ -134,25 +133,17 @@ impl<'a> Tokens<'a> {
     /// # Errors
     /// The document is not UTF-8, or has characters that XML does not allow.
     pub(super) fn new(document: &'a [u8]) -> Result<Self, DecodeError> {
-        let text = std::str::from_utf8(document).map_err(|error| {
-            DecodeError::new(error.valid_up_to() as u64, "the document is not UTF-8")
-        })?;
+        let text = std::str::from_utf8(document)
+            .map_err(|error| DecodeError::new(error.valid_up_to() as u64, "the document is not UTF-8"))?;
         if let Some(at) = first_illegal(text) {
             let char = text[at..].chars().next().map_or(0, u32::from);
-            return Err(DecodeError::new(
-                at as u64,
-                format!("the character U+{char:04X} is not allowed in XML"),
-            ));
+            return Err(DecodeError::new(at as u64, format!("the character U+{char:04X} is not allowed in XML")));
         }
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = Reader::from_str(body);
         reader.config_mut().enable_all_checks(true);
         reader.config_mut().expand_empty_elements = true;
-        Ok(Self {
-            reader,
-            position: 0,
-            skipped: (text.len() - body.len()) as u64,
-        })
+        Ok(Self { reader, position: 0, skipped: (text.len() - body.len()) as u64 })
     }
 
     /// An error at the last token.
@@ -163,16 +154,12 @@ impl<'a> Tokens<'a> {
     pub(super) fn next(&mut self) -> Result<Token<'a>, DecodeError> {
         loop {
             self.position = self.reader.buffer_position();
-            let event = self.reader.read_event().map_err(|error| {
-                DecodeError::new(
-                    self.reader.error_position() + self.skipped,
-                    error.to_string(),
-                )
-            })?;
+            let event = self
+                .reader
+                .read_event()
+                .map_err(|error| DecodeError::new(self.reader.error_position() + self.skipped, error.to_string()))?;
             return Ok(match event {
-                Event::Start(start) | Event::Empty(start) => {
-                    Token::Open(self.tag(start.local_name().as_ref())?)
-                }
+                Event::Start(start) | Event::Empty(start) => Token::Open(self.tag(start.local_name().as_ref())?),
                 Event::End(_) => Token::Close,
                 Event::Text(text) => Token::Text(text.xml10_content()),
                 Event::CData(text) => Token::Text(text.xml10_content()),
@@ -200,8 +187,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn tag(&self, name: &str) -> Result<Tag, DecodeError> {
-        Tag::from_name(name)
-            .ok_or_else(|| self.error(format!("unknown element {}", shortened(name))))
+        Tag::from_name(name).ok_or_else(|| self.error(format!("unknown element {}", shortened(name))))
     }
 
     fn character(&self, reference: &BytesRef<'_>) -> Result<char, DecodeError> {
@@ -212,16 +198,11 @@ impl<'a> Tokens<'a> {
             "gt" => Some('>'),
             "quot" => Some('"'),
             "apos" => Some('\''),
-            _ => reference
-                .resolve_char_ref()
-                .map_err(|error| self.error(error.to_string()))?,
+            _ => reference.resolve_char_ref().map_err(|error| self.error(error.to_string()))?,
         };
         match char {
             Some(char) if is_legal(char) => Ok(char),
-            Some(char) => Err(self.error(format!(
-                "the character U+{:04X} is not allowed in XML",
-                u32::from(char)
-            ))),
+            Some(char) => Err(self.error(format!("the character U+{:04X} is not allowed in XML", u32::from(char)))),
             None => Err(self.error(format!("unknown entity {}", shortened(name)))),
         }
     }
@@ -233,17 +214,10 @@ impl<'a> Tokens<'a> {
         match declaration.encoding() {
             None => Ok(()),
             Some(Err(error)) => Err(self.error(error.to_string())),
-            Some(Ok(name))
-                if ["utf-8", "utf8", "us-ascii"]
-                    .iter()
-                    .any(|known| name.eq_ignore_ascii_case(known)) =>
-            {
+            Some(Ok(name)) if ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known)) => {
                 Ok(())
             }
-            Some(Ok(name)) => Err(self.error(format!(
-                "the encoding must be UTF-8, not {}",
-                shortened(&name)
-            ))),
+            Some(Ok(name)) => Err(self.error(format!("the encoding must be UTF-8, not {}", shortened(&name)))),
         }
     }
 }

@@ -6,9 +6,7 @@ use toji_protocol::value::{Map, Value, from_value, to_value};
 use toji_protocol::xmlrpc::{decode_call, decode_response, encode_call, encode_response};
 
 fn any_text() -> impl Strategy<Value = String> {
-    let awkward = prop::sample::select(vec![
-        '<', '&', '>', '\r', '\n', '\t', ' ', '\0', '\u{1b}', ']', '\u{fffe}',
-    ]);
+    let awkward = prop::sample::select(vec!['<', '&', '>', '\r', '\n', '\t', ' ', '\0', '\u{1b}', ']', '\u{fffe}']);
     vec(prop_oneof![any::<char>(), awkward], 0..20).prop_map(String::from_iter)
 }
 
@@ -22,8 +20,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         finite.prop_map(Value::Double),
         any_text().prop_map(Value::String),
         vec(any::<u8>(), 0..100).prop_map(Value::Bytes),
-        (1..9999_u16, 1..=12_u8)
-            .prop_map(|(year, month)| Value::DateTime(format!("{year:04}{month:02}01T00:00:00"))),
+        (1..9999_u16, 1..=12_u8).prop_map(|(year, month)| Value::DateTime(format!("{year:04}{month:02}01T00:00:00"))),
     ];
     leaf.prop_recursive(6, 64, 8, |inner| {
         prop_oneof![
@@ -36,21 +33,15 @@ fn any_value() -> impl Strategy<Value = Value> {
 /// The documented loss: what XML cannot carry is U+FFFD.
 fn carried(value: Value) -> Value {
     let text = |text: String| -> String {
-        let lost =
-            |char: char| char < ' ' && !"\t\n\r".contains(char) || matches!(char, '\u{fffe}' | '\u{ffff}');
-        text.chars()
-            .map(|char| if lost(char) { '\u{fffd}' } else { char })
-            .collect()
+        let lost = |char: char| char < ' ' && !"\t\n\r".contains(char) || matches!(char, '\u{fffe}' | '\u{ffff}');
+        text.chars().map(|char| if lost(char) { '\u{fffd}' } else { char }).collect()
     };
     match value {
         Value::String(string) => Value::String(text(string)),
         Value::Array(items) => Value::Array(items.into_iter().map(carried).collect()),
-        Value::Struct(members) => Value::Struct(
-            members
-                .into_iter()
-                .map(|(name, value)| (text(name), carried(value)))
-                .collect(),
-        ),
+        Value::Struct(members) => {
+            Value::Struct(members.into_iter().map(|(name, value)| (text(name), carried(value))).collect())
+        }
         other => other,
     }
 }
@@ -62,12 +53,9 @@ fn in_json(value: Value) -> Value {
         Value::Bytes(bytes) => Value::String(BASE64_STANDARD.encode(bytes)),
         Value::DateTime(text) => Value::String(text),
         Value::Array(items) => Value::Array(items.into_iter().map(in_json).collect()),
-        Value::Struct(members) => Value::Struct(
-            members
-                .into_iter()
-                .map(|(name, value)| (name, in_json(value)))
-                .collect(),
-        ),
+        Value::Struct(members) => {
+            Value::Struct(members.into_iter().map(|(name, value)| (name, in_json(value))).collect())
+        }
         other => other,
     }
 }
@@ -76,21 +64,8 @@ fn in_json(value: Value) -> Value {
 type Edit = (usize, usize, Vec<u8>);
 
 fn any_edit() -> impl Strategy<Value = Edit> {
-    let snippets = [
-        "<",
-        ">",
-        "</",
-        "/>",
-        "<value>",
-        "</value>",
-        "<nil/>",
-        "&#x41;",
-        "&",
-        ";",
-        "]]>",
-        "<![CDATA[",
-        "<!--",
-    ];
+    let snippets =
+        ["<", ">", "</", "/>", "<value>", "</value>", "<nil/>", "&#x41;", "&", ";", "]]>", "<![CDATA[", "<!--"];
     let bytes = prop_oneof![
         vec(any::<u8>(), 0..4),
         prop::sample::select(snippets.to_vec()).prop_map(|snippet| snippet.as_bytes().to_vec()),

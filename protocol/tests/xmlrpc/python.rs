@@ -46,10 +46,7 @@ fn corpus() -> Vec<(Value, &'static str)> {
         ("locked", false.into()),
         ("extra", Map::new().into()),
     ];
-    let tag: Map = tag
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
+    let tag: Map = tag.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     vec![
         (Value::Nil, "None"),
         (true.into(), "True"),
@@ -67,19 +64,10 @@ fn corpus() -> Vec<(Value, &'static str)> {
         ("<&>\"'ä、🍭]]>".into(), r#""<&>\"'ä、🍭]]>""#),
         (Value::Bytes(Vec::new()), "b''"),
         (Value::Bytes((0..=255).collect()), "bytes(range(256))"),
-        (
-            Value::DateTime("20240102T03:04:05".to_owned()),
-            "datetime.datetime(2024, 1, 2, 3, 4, 5)",
-        ),
+        (Value::DateTime("20240102T03:04:05".to_owned()), "datetime.datetime(2024, 1, 2, 3, 4, 5)"),
         (Value::Array(Vec::new()), "[]"),
-        (
-            Value::Array(vec![1.into(), Value::Array(vec!["a".into()])]),
-            "[1, ['a']]",
-        ),
-        (
-            tag.into(),
-            "{'id': 7, 'name': 'f42-build', 'perm': None, 'locked': False, 'extra': {}}",
-        ),
+        (Value::Array(vec![1.into(), Value::Array(vec!["a".into()])]), "[1, ['a']]"),
+        (tag.into(), "{'id': 7, 'name': 'f42-build', 'perm': None, 'locked': False, 'extra': {}}"),
     ]
 }
 
@@ -112,9 +100,6 @@ except xmlrpc.client.Fault as fault:
     sys.stdout.write(xmlrpc.client.dumps(xmlrpc.client.Fault(fault.faultCode + 1, fault.faultString)))
 ";
     let written = python(script, &encode_fault(1000, "No such tag: <ä>"));
-    let fault = Fault {
-        code: 1001,
-        message: "No such tag: <ä>".to_owned(),
-    };
+    let fault = Fault { code: 1001, message: "No such tag: <ä>".to_owned() };
     assert_eq!(decode_response(&written).unwrap(), Err(fault));
 }

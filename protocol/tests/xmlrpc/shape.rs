@@ -56,55 +56,29 @@ struct Opts {
 
 #[test]
 fn a_flag_may_be_nil_zero_or_one() {
-    for (given, flag) in [
-        (json!(null), false),
-        (json!(0), false),
-        (json!(1), true),
-        (json!(true), true),
-    ] {
+    for (given, flag) in [(json!(null), false), (json!(0), false), (json!(1), true), (json!(true), true)] {
         let params: Params = read(json!({"tagInfo": "f42", "strict": given})).unwrap();
         assert_eq!(params.strict, flag);
     }
-    assert_eq!(
-        read::<bool>(json!(2)).unwrap_err(),
-        "expected a boolean, got the int 2"
-    );
-    assert_eq!(
-        read::<bool>(json!("")).unwrap_err(),
-        "expected a boolean, got the string \"\""
-    );
+    assert_eq!(read::<bool>(json!(2)).unwrap_err(), "expected a boolean, got the int 2");
+    assert_eq!(read::<bool>(json!("")).unwrap_err(), "expected a boolean, got the string \"\"");
 }
 
 #[test]
 fn an_int_is_a_double_but_a_double_is_no_int() {
     assert_eq!(read::<f64>(json!(3)), Ok(3.0));
-    assert_eq!(
-        read::<i64>(json!(3.0)).unwrap_err(),
-        "expected an int, got the double 3.0"
-    );
-    assert_eq!(
-        read::<i64>(json!(true)).unwrap_err(),
-        "expected an int, got the boolean true"
-    );
-    assert_eq!(
-        read::<i64>(json!("3")).unwrap_err(),
-        "expected an int, got the string \"3\""
-    );
+    assert_eq!(read::<i64>(json!(3.0)).unwrap_err(), "expected an int, got the double 3.0");
+    assert_eq!(read::<i64>(json!(true)).unwrap_err(), "expected an int, got the boolean true");
+    assert_eq!(read::<i64>(json!("3")).unwrap_err(), "expected an int, got the string \"3\"");
     assert_eq!(read::<i64>(json!(null)).unwrap_err(), "expected an int, got nil");
 }
 
 #[test]
 fn an_int_out_of_range_is_told_the_range() {
     let error = read::<i32>(json!(5_000_000_000_i64)).unwrap_err();
-    assert_eq!(
-        error,
-        "expected an int from -2147483648 to 2147483647, got the int 5000000000"
-    );
+    assert_eq!(error, "expected an int from -2147483648 to 2147483647, got the int 5000000000");
     let error = read::<u64>(json!(-1)).unwrap_err();
-    assert_eq!(
-        error,
-        "expected an int from 0 to 9223372036854775807, got the int -1"
-    );
+    assert_eq!(error, "expected an int from 0 to 9223372036854775807, got the int -1");
     assert_eq!(
         to_value(&[u64::MAX]).unwrap_err().to_string(),
         "[0]: the int 18446744073709551615 does not fit in 64 bits, signed"
@@ -115,43 +89,16 @@ fn an_int_out_of_range_is_told_the_range() {
 #[test]
 fn errors_name_the_place() {
     for (given, error) in [
-        (
-            json!({"tagInfo": []}),
-            "tagInfo: expected an int or a string, got a list",
-        ),
-        (
-            json!({"tagInfo": null}),
-            "tagInfo: expected an int or a string, got nil",
-        ),
+        (json!({"tagInfo": []}), "tagInfo: expected an int or a string, got a list"),
+        (json!({"tagInfo": null}), "tagInfo: expected an int or a string, got nil"),
         (json!({}), "tagInfo: required, but missing"),
-        (
-            json!({"tagInfo": 1, "flag": true}),
-            "flag: not a known name; known are: tagInfo, strict, event, opts",
-        ),
-        (
-            json!({"tagInfo": 1, "event": "x"}),
-            "event: expected an int, got the string \"x\"",
-        ),
-        (
-            json!({"tagInfo": 1, "opts": {"repos": ["a", null]}}),
-            "opts.repos[1]: expected a string, got nil",
-        ),
-        (
-            json!({"tagInfo": 1, "opts": {"repos": {}}}),
-            "opts.repos: expected a list, got a struct",
-        ),
-        (
-            json!({"tagInfo": 1, "opts": 1}),
-            "opts: expected a struct, got the int 1",
-        ),
-        (
-            json!({"tagInfo": 1, "opts": {"state": "FREE"}}),
-            "opts.state: expected one of OPEN, CLOSED, got \"FREE\"",
-        ),
-        (
-            json!({"tagInfo": 1, "opts": {"state": 4}}),
-            "opts.state: expected a string, got the int 4",
-        ),
+        (json!({"tagInfo": 1, "flag": true}), "flag: not a known name; known are: tagInfo, strict, event, opts"),
+        (json!({"tagInfo": 1, "event": "x"}), "event: expected an int, got the string \"x\""),
+        (json!({"tagInfo": 1, "opts": {"repos": ["a", null]}}), "opts.repos[1]: expected a string, got nil"),
+        (json!({"tagInfo": 1, "opts": {"repos": {}}}), "opts.repos: expected a list, got a struct"),
+        (json!({"tagInfo": 1, "opts": 1}), "opts: expected a struct, got the int 1"),
+        (json!({"tagInfo": 1, "opts": {"state": "FREE"}}), "opts.state: expected one of OPEN, CLOSED, got \"FREE\""),
+        (json!({"tagInfo": 1, "opts": {"state": 4}}), "opts.state: expected a string, got the int 4"),
         (
             json!({"tagInfo": 1, "opts": {"by_id": {"7": [1, 256]}}}),
             "opts.by_id.7[1]: expected an int from 0 to 255, got the int 256",
@@ -166,26 +113,14 @@ fn errors_name_the_place() {
 #[test]
 fn a_long_text_is_not_repeated() {
     let error = read::<i64>(json!("é".repeat(1_000_000))).unwrap_err();
-    assert_eq!(
-        error,
-        format!(
-            "expected an int, got a string that begins with \"{}\"",
-            "é".repeat(60)
-        )
-    );
+    assert_eq!(error, format!("expected an int, got a string that begins with \"{}\"", "é".repeat(60)));
 }
 
 #[test]
 fn tuples_have_a_length() {
     assert_eq!(read::<(i64, String)>(json!([1, "a"])), Ok((1, "a".to_owned())));
-    assert_eq!(
-        read::<(i64,)>(json!([1, 2])).unwrap_err(),
-        "expected a list of 1, got a list of 2"
-    );
-    assert_eq!(
-        read::<(i64, i64)>(json!([1])).unwrap_err(),
-        "expected a tuple of size 2, got a list of 1"
-    );
+    assert_eq!(read::<(i64,)>(json!([1, 2])).unwrap_err(), "expected a list of 1, got a list of 2");
+    assert_eq!(read::<(i64, i64)>(json!([1])).unwrap_err(), "expected a tuple of size 2, got a list of 1");
 }
 
 #[test]
@@ -209,12 +144,7 @@ fn typed_values_come_back_as_they_were() {
                 by_id: BTreeMap::from([(-3, vec![1])]),
             },
         },
-        [
-            Content::Unit,
-            Content::Newtype(TagId(1)),
-            Content::Tuple(1, false),
-            Content::Struct { a: None },
-        ],
+        [Content::Unit, Content::Newtype(TagId(1)), Content::Tuple(1, false), Content::Struct { a: None }],
         ('x', (), Some("y".to_owned())),
     );
     let dynamic = to_value(&typed).unwrap();
@@ -231,22 +161,10 @@ fn a_variant_must_have_the_content_it_needs() {
     }
     assert_eq!(read(json!("Stop")), Ok(Action::Stop));
     assert_eq!(read(json!({"Stop": null})), Ok(Action::Stop));
-    assert_eq!(
-        read::<Action>(json!({"Stop": 1})).unwrap_err(),
-        "expected the string \"Stop\", got a struct"
-    );
-    assert_eq!(
-        read::<Action>(json!("Wait")).unwrap_err(),
-        "expected a struct with the member Wait, got a string"
-    );
-    assert_eq!(
-        read::<Action>(json!({"Wait": "x"})).unwrap_err(),
-        "Wait: expected an int, got the string \"x\""
-    );
-    assert_eq!(
-        read::<Action>(json!({"Stop": null, "Wait": 1})).unwrap_err(),
-        "expected a string, got a struct"
-    );
+    assert_eq!(read::<Action>(json!({"Stop": 1})).unwrap_err(), "expected the string \"Stop\", got a struct");
+    assert_eq!(read::<Action>(json!("Wait")).unwrap_err(), "expected a struct with the member Wait, got a string");
+    assert_eq!(read::<Action>(json!({"Wait": "x"})).unwrap_err(), "Wait: expected an int, got the string \"x\"");
+    assert_eq!(read::<Action>(json!({"Stop": null, "Wait": 1})).unwrap_err(), "expected a string, got a struct");
 }
 
 #[test]
@@ -255,12 +173,7 @@ fn bytes_and_dates_keep_their_kind_inside_typed_values() {
     struct Task {
         arglist: Vec<Value>,
     }
-    let task = Task {
-        arglist: vec![
-            Value::Bytes(vec![0, 255]),
-            Value::DateTime("20240102T03:04:05".to_owned()),
-        ],
-    };
+    let task = Task { arglist: vec![Value::Bytes(vec![0, 255]), Value::DateTime("20240102T03:04:05".to_owned())] };
     let dynamic = to_value(&task).unwrap();
     assert_eq!(dynamic.get("arglist"), Some(&Value::Array(task.arglist.clone())));
     assert_eq!(from_value(dynamic), Ok(task));
@@ -279,14 +192,9 @@ fn json_shows_bytes_as_base64_and_keeps_the_order() {
 
 #[test]
 fn a_map_has_each_name_once() {
-    let mut map: Map = [("a", 1), ("b", 2), ("a", 3)]
-        .map(|(name, n)| (name.to_owned(), Value::from(n)))
-        .into_iter()
-        .collect();
-    assert_eq!(
-        map.iter().collect::<Vec<_>>(),
-        [("a", &3.into()), ("b", &2.into())]
-    );
+    let mut map: Map =
+        [("a", 1), ("b", 2), ("a", 3)].map(|(name, n)| (name.to_owned(), Value::from(n))).into_iter().collect();
+    assert_eq!(map.iter().collect::<Vec<_>>(), [("a", &3.into()), ("b", &2.into())]);
     assert_eq!(map.insert("a", 4), Some(3.into()));
     assert_eq!(map.insert("c", 5), None);
     assert_eq!(map.remove("b"), Some(2.into()));

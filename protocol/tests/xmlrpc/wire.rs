@@ -3,14 +3,13 @@
 use serde::Serialize;
 use toji_protocol::value::{Map, Value};
 use toji_protocol::xmlrpc::{
-    EncodeError, Fault, MulticallReply, decode_call, decode_response, encode_call, encode_fault,
-    encode_response, encode_value_into, join_named, split_named,
+    EncodeError, Fault, MulticallReply, decode_call, decode_response, encode_call, encode_fault, encode_response,
+    encode_value_into, join_named, split_named,
 };
 
 /// The value between the tags of a `<value>` in a response.
 fn read(value: &str) -> Result<Value, String> {
-    let document =
-        format!("<methodResponse><params><param><value>{value}</value></param></params></methodResponse>");
+    let document = format!("<methodResponse><params><param><value>{value}</value></param></params></methodResponse>");
     match decode_response(document.as_bytes()) {
         Ok(answer) => answer.map_err(|fault| fault.to_string()),
         Err(error) => Err(error.message().to_owned()),
@@ -24,10 +23,7 @@ fn write<T: Serialize + ?Sized>(value: &T) -> String {
 }
 
 fn map<const N: usize>(members: [(&str, Value); N]) -> Map {
-    members
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 #[test]
@@ -79,14 +75,8 @@ fn every_type_is_read() {
         ("<string/>", "".into()),
         ("<string> a </string>", " a ".into()),
         ("<untyped>x</untyped>", "x".into()),
-        (
-            "<string>&lt;a&gt; &amp; &quot;b&apos; &#228;&#x1F36D;</string>",
-            "<a> & \"b' ä🍭".into(),
-        ),
-        (
-            "<string>a<![CDATA[<b>&amp;]]>c<!-- no -->d</string>",
-            "a<b>&amp;cd".into(),
-        ),
+        ("<string>&lt;a&gt; &amp; &quot;b&apos; &#228;&#x1F36D;</string>", "<a> & \"b' ä🍭".into()),
+        ("<string>a<![CDATA[<b>&amp;]]>c<!-- no -->d</string>", "a<b>&amp;cd".into()),
         ("<string>a\r\nb\rc&#13;d</string>", "a\nb\nc\rd".into()),
         ("\n <int>\n7 </int>\n", 7.into()),
         ("<int>-1</int>", Value::Int(-1)),
@@ -102,17 +92,11 @@ fn every_type_is_read() {
         ("<boolean>0</boolean>", false.into()),
         ("<nil/>", Value::Nil),
         ("<nil></nil>", Value::Nil),
-        (
-            "<ex:nil xmlns:ex='http://ws.apache.org/xmlrpc/namespaces/extensions'/>",
-            Value::Nil,
-        ),
+        ("<ex:nil xmlns:ex='http://ws.apache.org/xmlrpc/namespaces/extensions'/>", Value::Nil),
         ("<base64>\naGVs\nbG8=\n</base64>", Value::Bytes(b"hello".to_vec())),
         ("<base64>aGVsbG8</base64>", Value::Bytes(b"hello".to_vec())),
         ("<base64/>", Value::Bytes(Vec::new())),
-        (
-            "<dateTime.iso8601>20240102T03:04:05</dateTime.iso8601>",
-            Value::DateTime("20240102T03:04:05".into()),
-        ),
+        ("<dateTime.iso8601>20240102T03:04:05</dateTime.iso8601>", Value::DateTime("20240102T03:04:05".into())),
         ("<array><data/></array>", Value::Array(Vec::new())),
         (
             "<array><data><value>a</value>\n<value><nil/></value></data></array>",
@@ -134,10 +118,7 @@ fn what_is_wrong_is_named() {
     for (text, problem) in [
         ("<int></int>", r#""" is not an integer"#),
         ("<int>1.0</int>", r#""1.0" is not an integer"#),
-        (
-            "<i8>9223372036854775808</i8>",
-            r#""9223372036854775808" does not fit in 64 bits, signed"#,
-        ),
+        ("<i8>9223372036854775808</i8>", r#""9223372036854775808" does not fit in 64 bits, signed"#),
         ("<double>nan</double>", r#""nan" is not a finite number"#),
         ("<double>1e999</double>", r#""1e999" is not a finite number"#),
         ("<boolean>true</boolean>", r#"a boolean is 0 or 1, not "true""#),
@@ -145,37 +126,16 @@ fn what_is_wrong_is_named() {
         ("<nil>x</nil>", "expected the end of <nil>, found text"),
         ("<float>1</float>", r#"unknown element "float""#),
         ("<param/>", "expected the type of a value, found <param>"),
-        (
-            "x<int>1</int>",
-            "expected the end of <value> after its text, found <int>",
-        ),
+        ("x<int>1</int>", "expected the end of <value> after its text, found <int>"),
         ("<int>1</int>x", "expected the end of <value>, found text"),
-        (
-            "<int>1</int><int>1</int>",
-            "expected the end of <value>, found <int>",
-        ),
-        (
-            "<int><int>1</int></int>",
-            "expected text or a closing tag, found <int>",
-        ),
+        ("<int>1</int><int>1</int>", "expected the end of <value>, found <int>"),
+        ("<int><int>1</int></int>", "expected text or a closing tag, found <int>"),
         ("<array></array>", "expected <data>, found a closing tag"),
-        (
-            "<array><data><int>1</int></data></array>",
-            "expected <value>, found <int>",
-        ),
-        (
-            "<struct><member><value/></member></struct>",
-            "expected <name>, found <value>",
-        ),
-        (
-            "<struct><member><name>a</name></member></struct>",
-            "expected <value>, found a closing tag",
-        ),
+        ("<array><data><int>1</int></data></array>", "expected <value>, found <int>"),
+        ("<struct><member><value/></member></struct>", "expected <name>, found <value>"),
+        ("<struct><member><name>a</name></member></struct>", "expected <value>, found a closing tag"),
         ("&nbsp;", r#"unknown entity "nbsp""#),
-        (
-            "&#0;",
-            "invalid character reference: 0x0 character is not permitted in XML",
-        ),
+        ("&#0;", "invalid character reference: 0x0 character is not permitted in XML"),
         ("&#7;", "the character U+0007 is not allowed in XML"),
         ("\u{1b}[31m", "the character U+001B is not allowed in XML"),
         ("\u{ffff}", "the character U+FFFF is not allowed in XML"),
@@ -187,31 +147,16 @@ fn what_is_wrong_is_named() {
 #[test]
 fn broken_documents_are_refused_at_their_place() {
     let error = |document: &[u8]| decode_call(document).unwrap_err().to_string();
-    assert_eq!(
-        error(b""),
-        "expected <methodCall>, found the end of the document (at byte 0)"
-    );
+    assert_eq!(error(b""), "expected <methodCall>, found the end of the document (at byte 0)");
     assert_eq!(error(b"hello"), "expected <methodCall>, found text (at byte 0)");
-    assert_eq!(
-        error(b"<methodCall/>"),
-        "expected <methodName>, found a closing tag (at byte 13)"
-    );
-    assert_eq!(
-        error(b"<methodCall><methodName> </methodName></methodCall>"),
-        "the method has no name (at byte 25)"
-    );
-    assert_eq!(
-        error(b"<methodCall><methodName>a</methodName></methodCall><x/>"),
-        "unknown element \"x\" (at byte 51)"
-    );
+    assert_eq!(error(b"<methodCall/>"), "expected <methodName>, found a closing tag (at byte 13)");
+    assert_eq!(error(b"<methodCall><methodName> </methodName></methodCall>"), "the method has no name (at byte 25)");
+    assert_eq!(error(b"<methodCall><methodName>a</methodName></methodCall><x/>"), "unknown element \"x\" (at byte 51)");
     assert_eq!(
         error(b"<methodCall><methodName>a</methodName></methodCall>junk"),
         "expected the end of the document, found text (at byte 51)"
     );
-    assert_eq!(
-        error(b"<methodCall>\xff"),
-        "the document is not UTF-8 (at byte 12)"
-    );
+    assert_eq!(error(b"<methodCall>\xff"), "the document is not UTF-8 (at byte 12)");
     assert_eq!(
         error(b"<?xml version='1.0' encoding='iso-8859-1'?><methodCall/>"),
         "the encoding must be UTF-8, not \"iso-8859-1\" (at byte 0)"
@@ -235,8 +180,7 @@ fn broken_documents_are_refused_at_their_place() {
 
 #[test]
 fn a_byte_order_mark_is_skipped_and_counted() {
-    let document =
-        "\u{feff}<?xml version='1.0' encoding='UTF-8'?><methodCall><methodName>a</methodName></methodCall>";
+    let document = "\u{feff}<?xml version='1.0' encoding='UTF-8'?><methodCall><methodName>a</methodName></methodCall>";
     assert_eq!(decode_call(document.as_bytes()).unwrap().method, "a");
     assert_eq!(decode_call("\u{feff}<x/>".as_bytes()).unwrap_err().position(), 3);
 }
@@ -244,25 +188,17 @@ fn a_byte_order_mark_is_skipped_and_counted() {
 #[test]
 fn depth_is_limited() {
     let nested = |depth: usize| {
-        let (open, close) = (
-            "<array><data><value>".repeat(depth),
-            "</value></data></array>".repeat(depth),
-        );
+        let (open, close) = ("<array><data><value>".repeat(depth), "</value></data></array>".repeat(depth));
         read(&format!("{open}{close}"))
     };
     nested(63).unwrap();
     assert_eq!(nested(64).unwrap_err(), "values are nested more than 64 deep");
-    assert_eq!(
-        nested(100_000).unwrap_err(),
-        "values are nested more than 64 deep"
-    );
+    assert_eq!(nested(100_000).unwrap_err(), "values are nested more than 64 deep");
 }
 
 #[test]
 fn a_struct_of_many_members_is_read_in_linear_time() {
-    let members = (0..100_000)
-        .map(|n| format!("<member><name>{n}</name><value/></member>"))
-        .collect::<String>();
+    let members = (0..100_000).map(|n| format!("<member><name>{n}</name><value/></member>")).collect::<String>();
     // With a comparison for each pair of members this would take minutes.
     let value = read(&format!("<struct>{members}{members}</struct>")).unwrap();
     assert_eq!(value.as_struct().unwrap().len(), 100_000);
@@ -270,37 +206,19 @@ fn a_struct_of_many_members_is_read_in_linear_time() {
 
 #[test]
 fn responses_and_faults_are_read_back() {
-    let fault = Fault {
-        code: 1000,
-        message: "No such build: '<x>'".to_owned(),
-    };
-    assert_eq!(
-        decode_response(&encode_fault(fault.code, &fault.message)).unwrap(),
-        Err(fault)
-    );
-    assert_eq!(
-        decode_response(&encode_response(&7).unwrap()).unwrap(),
-        Ok(7.into())
-    );
+    let fault = Fault { code: 1000, message: "No such build: '<x>'".to_owned() };
+    assert_eq!(decode_response(&encode_fault(fault.code, &fault.message)).unwrap(), Err(fault));
+    assert_eq!(decode_response(&encode_response(&7).unwrap()).unwrap(), Ok(7.into()));
 
     for (document, problem) in [
-        (
-            "<methodResponse/>",
-            "expected <params> or <fault>, found a closing tag",
-        ),
-        (
-            "<methodResponse><params/></methodResponse>",
-            "a response has one parameter, not 0",
-        ),
+        ("<methodResponse/>", "expected <params> or <fault>, found a closing tag"),
+        ("<methodResponse><params/></methodResponse>", "a response has one parameter, not 0"),
         (
             "<methodResponse><fault><value>no</value></fault></methodResponse>",
             "a fault has the int faultCode and the string faultString",
         ),
     ] {
-        assert_eq!(
-            decode_response(document.as_bytes()).unwrap_err().message(),
-            problem
-        );
+        assert_eq!(decode_response(document.as_bytes()).unwrap_err().message(), problem);
     }
 }
 
@@ -346,17 +264,11 @@ fn numbers_are_written_for_python() {
     for (value, written) in [
         (write(&i32::MIN), "<value><int>-2147483648</int></value>"),
         (write(&2_147_483_648_i64), "<value><i8>2147483648</i8></value>"),
-        (
-            write(&(i64::MAX as u64)),
-            "<value><i8>9223372036854775807</i8></value>",
-        ),
+        (write(&(i64::MAX as u64)), "<value><i8>9223372036854775807</i8></value>"),
         (write(&1.0), "<value><double>1.0</double></value>"),
         (write(&0.1), "<value><double>0.1</double></value>"),
         (write(&1e300), "<value><double>1e300</double></value>"),
-        (
-            write(&1_735_689_600.123_456),
-            "<value><double>1735689600.123456</double></value>",
-        ),
+        (write(&1_735_689_600.123_456), "<value><double>1735689600.123456</double></value>"),
     ] {
         assert_eq!(value, written);
     }
@@ -368,10 +280,7 @@ fn what_cannot_be_said_is_refused_and_leaves_nothing_behind() {
     let too_large = encode_value_into(&[1, u64::MAX], &mut out);
     assert_eq!(too_large, Err(EncodeError::IntTooLarge(u64::MAX.to_string())));
     for number in [f64::NAN, f64::INFINITY] {
-        assert_eq!(
-            encode_value_into(&number, &mut out),
-            Err(EncodeError::NotFinite(number.to_string()))
-        );
+        assert_eq!(encode_value_into(&number, &mut out), Err(EncodeError::NotFinite(number.to_string())));
     }
     let keyed = std::collections::BTreeMap::from([((1, 2), 3)]);
     let refused = encode_value_into(&keyed, &mut out).unwrap_err().to_string();
@@ -386,10 +295,7 @@ fn text_is_escaped_and_stray_characters_are_replaced() {
         written,
         "<value><string>a&lt;b&gt;&amp;\"c'&#13;\n\t\u{fffd}\u{fffd}[31m\u{fffd}\u{7f}、😀</string></value>"
     );
-    assert_eq!(
-        write(&format_args!("{}<", 1)),
-        "<value><string>1&lt;</string></value>"
-    );
+    assert_eq!(write(&format_args!("{}<", 1)), "<value><string>1&lt;</string></value>");
 }
 
 #[test]
@@ -420,31 +326,16 @@ fn rust_types_are_written_as_their_shapes() {
     assert_eq!(write(&State::Open), "<value><string>open</string></value>");
     assert_eq!(write(&State::Newtype(1)), member("newtype", one));
     assert_eq!(write(&State::Tuple(1, 1)), member("tuple", &list));
-    assert_eq!(
-        write(&State::Struct { a: None }),
-        member("struct", &member("a", "<value><nil/></value>"))
-    );
-    assert_eq!(
-        write(&std::collections::BTreeMap::from([(1, 1)])),
-        member("1", one)
-    );
-    assert_eq!(
-        write(&Value::Bytes(vec![0, 255])),
-        "<value><base64>AP8=</base64></value>"
-    );
+    assert_eq!(write(&State::Struct { a: None }), member("struct", &member("a", "<value><nil/></value>")));
+    assert_eq!(write(&std::collections::BTreeMap::from([(1, 1)])), member("1", one));
+    assert_eq!(write(&Value::Bytes(vec![0, 255])), "<value><base64>AP8=</base64></value>");
     let date = Value::DateTime("20240102T03:04:05".to_owned());
-    assert_eq!(
-        write(&date),
-        "<value><dateTime.iso8601>20240102T03:04:05</dateTime.iso8601></value>"
-    );
+    assert_eq!(write(&date), "<value><dateTime.iso8601>20240102T03:04:05</dateTime.iso8601></value>");
 }
 
 #[test]
 fn trait_objects_are_written_as_what_they_are() {
-    let bytes = Value::from(map([
-        ("a", Value::Bytes(vec![1])),
-        ("b", Value::DateTime("x".to_owned())),
-    ]));
+    let bytes = Value::from(map([("a", Value::Bytes(vec![1])), ("b", Value::DateTime("x".to_owned()))]));
     let object: Box<dyn erased_serde::Serialize> = Box::new(bytes.clone());
     assert_eq!(write(&*object), write(&bytes));
 }
@@ -454,30 +345,11 @@ fn a_multicall_is_answered_entry_by_entry() {
     let mut reply = MulticallReply::new();
     reply.push_result(&"first").unwrap();
     reply.push_result(&f64::NAN).unwrap_err();
-    reply
-        .push_fault(
-            &Fault {
-                code: 1000,
-                message: "No such tag".to_owned(),
-            },
-            &["line"],
-        )
-        .unwrap();
+    reply.push_fault(&Fault { code: 1000, message: "No such tag".to_owned() }, &["line"]).unwrap();
     reply.push_result(&()).unwrap();
 
     let traceback = Value::Array(vec!["line".into()]);
-    let fault = map([
-        ("faultCode", 1000.into()),
-        ("faultString", "No such tag".into()),
-        ("traceback", traceback),
-    ]);
-    let entries = vec![
-        Value::Array(vec!["first".into()]),
-        fault.into(),
-        Value::Array(vec![Value::Nil]),
-    ];
-    assert_eq!(
-        decode_response(&reply.finish()).unwrap(),
-        Ok(Value::Array(entries))
-    );
+    let fault = map([("faultCode", 1000.into()), ("faultString", "No such tag".into()), ("traceback", traceback)]);
+    let entries = vec![Value::Array(vec!["first".into()]), fault.into(), Value::Array(vec![Value::Nil])];
+    assert_eq!(decode_response(&reply.finish()).unwrap(), Ok(Value::Array(entries)));
 }

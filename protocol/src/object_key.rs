@@ -1,0 +1,103 @@
+//! Every S3 key, spelled in one place. The layout is Koji's, under one bucket's root.
+
+use crate::{
+    id::{RepoId, TaskId},
+    nvr::{Nvr, Nvra},
+};
+
+/// Koji spreads task folders over so many parents.
+const TASK_FAN: i64 = 10_000;
+
+/// Where a task's files appear to clients, whichever attempt made them: `tasks/<id mod 10000>/<id>`, relative to `work/`.
+pub fn task_dir(task: TaskId) -> String {
+    format!("tasks/{}/{}", task.0 % TASK_FAN, task.0)
+}
+
+/// One attempt's folder. A stale builder's attempt differs, so it cannot overwrite a newer one's files.
+pub fn attempt_dir(task: TaskId, attempt: i32) -> String {
+    format!("work/{}/{attempt}", task_dir(task))
+}
+
+/// A file that one attempt uploads.
+pub fn attempt_file(task: TaskId, attempt: i32, name: &str) -> String {
+    format!("{}/{name}", attempt_dir(task, attempt))
+}
+
+/// What log parts' keys begin with.
+pub fn log_part_prefix(task: TaskId, attempt: i32) -> String {
+    format!("{}/.log/", attempt_dir(task, attempt))
+}
+
+/// One numbered part of all the logs of an attempt.
+pub fn log_part(task: TaskId, attempt: i32, part: u32) -> String {
+    format!("{}{part:08}", log_part_prefix(task, attempt))
+}
+
+/// Something that a client uploads: `path` is the folder and the file, such as `cli-build/1795.abc/foo.src.rpm`.
+pub fn client_upload(path: &str) -> String {
+    format!("work/{path}")
+}
+
+/// One of Koji's 1 MiB pieces, until it is folded into a part of the object at `path`.
+pub fn upload_piece(path: &str, start: i64) -> String {
+    format!("work/.pieces/{path}/{start:016}")
+}
+
+/// A build's folder.
+pub fn build_dir(nvr: &Nvr) -> String {
+    format!("packages/{}/{}/{}", nvr.name, nvr.version, nvr.release)
+}
+
+/// An RPM of a build. Its own name may differ from the build's.
+pub fn rpm(build: &Nvr, rpm: &Nvra) -> String {
+    format!("{}/{}/{}", build_dir(build), rpm.arch, rpm.file_name())
+}
+
+/// A build's log of one architecture.
+pub fn build_log(build: &Nvr, arch: &str, name: &str) -> String {
+    format!("{}/data/logs/{arch}/{name}", build_dir(build))
+}
+
+/// A scratch build's folder.
+pub fn scratch_dir(user: &str, task: TaskId) -> String {
+    format!("scratch/{user}/task_{task}")
+}
+
+/// A repo's folder.
+pub fn repo_dir(tag: &str, repo: RepoId) -> String {
+    format!("repos/{tag}/{repo}")
+}
+
+/// A file of a repo, below its folder.
+pub fn repo_file(tag: &str, repo: RepoId, path: &str) -> String {
+    format!("{}/{path}", repo_dir(tag, repo))
+}
+
+/// A file under content names that a tag's repos share.
+pub fn repo_data(tag: &str, name: &str) -> String {
+    format!("repos/{tag}/data/{name}")
+}
+
+/// A file of the tag's newest repo: a real object that is replaced, never a link.
+pub fn latest_file(tag: &str, path: &str) -> String {
+    format!("repos/{tag}/latest/{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn koji_layout() {
+        let build = Nvr::parse("foo-1.0-2.fc40").unwrap();
+        let sub = Nvra::parse("foo-libs-1.0-2.fc40.x86_64").unwrap();
+        assert_eq!(rpm(&build, &sub), "packages/foo/1.0/2.fc40/x86_64/foo-libs-1.0-2.fc40.x86_64.rpm");
+        assert_eq!(build_log(&build, "noarch", "build.log"), "packages/foo/1.0/2.fc40/data/logs/noarch/build.log");
+        assert_eq!(attempt_file(TaskId(20_047), 2, "a.rpm"), "work/tasks/47/20047/2/a.rpm");
+        assert_eq!(log_part(TaskId(1), 1, 7), "work/tasks/1/1/1/.log/00000007");
+        assert_eq!(
+            repo_file("f42-build", RepoId(9), "x86_64/repodata/repomd.xml"),
+            "repos/f42-build/9/x86_64/repodata/repomd.xml"
+        );
+    }
+}

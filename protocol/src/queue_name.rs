@@ -1,0 +1,161 @@
+//! The queues' names and the messages in them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChannelId, HostId, TaskId};
+
+/// A bin of tasks: a channel and an architecture, as `<channel id>-<arch>`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Bin(pub String);
+
+impl Bin {
+    /// The bin of tasks for `arch` in `channel`.
+    pub fn new(channel: ChannelId, arch: &str) -> Self {
+        Self(format!("{channel}-{arch}"))
+    }
+
+    /// The channel and the architecture.
+    pub fn parts(&self) -> Option<(ChannelId, &str)> {
+        let (channel, arch) = self.0.split_once('-')?;
+        Some((channel.parse().ok()?, arch))
+    }
+}
+
+/// A queue, by what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum QueueName {
+    /// Rings when a bin has work.
+    Bin(Bin),
+    /// What is meant for one host alone.
+    Host(HostId),
+    /// Parent tasks to be advanced.
+    Coordinator,
+    /// Repos to be made.
+    Repo,
+}
+
+impl std::fmt::Display for QueueName {
+    /// Its name after the deployment's prefix.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            QueueName::Bin(bin) => write!(f, "tasks-{}", bin.0),
+            QueueName::Host(host) => write!(f, "host-{host}"),
+            QueueName::Coordinator => f.write_str("coordinator"),
+            QueueName::Repo => f.write_str("repo"),
+        }
+    }
+}
+
+impl std::str::FromStr for QueueName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let unknown = || format!("no queue is named '{name}'");
+        match name {
+            "coordinator" => Ok(QueueName::Coordinator),
+            "repo" => Ok(QueueName::Repo),
+            _ => {
+                if let Some(bin) = name.strip_prefix("tasks-") {
+                    Ok(QueueName::Bin(Bin(bin.to_owned())))
+                } else if let Some(host) = name.strip_prefix("host-") {
+                    host.parse().map(QueueName::Host).map_err(|_| unknown())
+                } else {
+                    Err(unknown())
+                }
+            }
+        }
+    }
+}
+
+/// A bin has work. Sent twice it does no harm; lost, a sweep rings again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bell {
+    /// The bin.
+    pub bin: Bin,
+    /// The task that made it ring: a hint for logs.
+    pub task: TaskId,
+}
+
+/// Something for one host alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "lowercase")]
+pub enum HostOrder {
+    /// A task was assigned to it: claim.
+    Claim,
+    /// Stop a task: it was cancelled, or taken away.
+    Cancel {
+        /// The task.
+        task_id: TaskId,
+        /// The attempt that is meant; a newer one goes on.
+        attempt: i32,
+    },
+    /// Take nothing more, and stop when all is done.
+    Drain,
+    /// Its channels or arches have changed: attach again.
+    Attach,
+}
+
+/// For the coordinator: a task of its own is new, or a child of it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advance {
+    /// The task.
+    pub task: TaskId,
+}
+
+/// For the repo function: this newRepo task's repo is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MakeRepo {
+    /// The newRepo task.
+    pub task: TaskId,
+}
+
+/// A builder's queues, and credentials that open only those.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct QueueUrls {
+    /// Where SQS is; nil = AWS's own address for the region.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: String,
+    /// What is meant for this host alone.
+    pub own: String,
+    /// Each bin's name and queue.
+    pub bins: Vec<BinQueue>,
+    /// What opens them.
+    pub access_key_id: String,
+    /// What opens them.
+    pub secret_access_key: String,
+    /// What opens them, where they are short-lived.
+    pub session_token: Option<String>,
+    /// When they end, in seconds; nil = they do not.
+    pub expires_ts: Option<f64>,
+}
+
+/// A bin and its queue.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct BinQueue {
+    /// The bin.
+    pub bin: Bin,
+    /// The queue's URL.
+    pub url: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for queue in [
+            QueueName::Coordinator,
+            QueueName::Repo,
+            QueueName::Host(HostId(4)),
+            QueueName::Bin(Bin::new(ChannelId(1), "x86_64")),
+        ] {
+            assert_eq!(queue.to_string().parse(), Ok(queue));
+        }
+        assert!("host-x".parse::<QueueName>().is_err());
+        assert_eq!(Bin::new(ChannelId(2), "noarch").parts(), Some((ChannelId(2), "noarch")));
+    }
+}
