@@ -97,7 +97,7 @@ pub struct RpmHeader {
     pub buildtime: u64,
     /// Bytes on disk once installed.
     pub size_installed: u64,
-    /// Bytes of the uncompressed payload.
+    /// Bytes of the uncompressed payload; 0 for an RPM made by rpm 6.
     pub size_archive: u64,
     /// File name of the source package; `None` for a source package.
     pub sourcerpm: Option<String>,
@@ -278,14 +278,14 @@ fn read(
     })
 }
 
-/// rpm before 6 keeps the payload's size in the signature header, older ones and rpm 6 in the main one.
+/// rpm 4 keeps the payload's size in the signature header, older ones in the main one. rpm 6's new tag is not read:
+/// repositories say 0 there, as createrepo_c does.
 fn archive_size(signatures: &Index, header: &Index) -> Result<u64, HeaderError> {
     let places = [
         (signatures, sig::PAYLOAD_SIZE),
         (signatures, sig::LONG_ARCHIVE_SIZE),
         (header, tag::ARCHIVE_SIZE),
         (header, sig::LONG_ARCHIVE_SIZE),
-        (header, tag::PAYLOAD_SIZE_ALT),
     ];
     for (index, tag) in places {
         if let Some(size) = index.number(tag)? {

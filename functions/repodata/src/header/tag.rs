@@ -47,8 +47,6 @@ pub(super) const BASENAMES: u32 = 1117;
 pub(super) const DIR_NAMES: u32 = 1118;
 pub(super) const LONG_SIZE: u32 = 5009;
 pub(super) const PAYLOAD_DIGEST: u32 = 5092;
-/// rpm 6: the payload's uncompressed size, in the main header.
-pub(super) const PAYLOAD_SIZE_ALT: u32 = 5113;
 
 /// The three parallel arrays of one kind of dependency.
 pub(super) struct DependencyTags {
