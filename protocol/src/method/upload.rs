@@ -3,6 +3,15 @@
 use super::{Named, method};
 use crate::value::Value;
 
+const MIB: i64 = 1 << 20;
+
+/// Bytes in each part but the last of a file of `size` bytes. Fixed, so that a sender can digest the parts before it asks for
+/// URLs: S3 takes a part only with the digest that its URL was signed for.
+pub fn part_size(size: i64) -> i64 {
+    // S3 takes 10,000 parts at the most
+    (8 * MIB).max(size.div_ceil(10_000 * MIB) * MIB)
+}
+
 /// Where a file's parts go.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct UploadPlan {
@@ -10,7 +19,8 @@ pub struct UploadPlan {
     pub upload_id: String,
     /// Bytes in each part but the last.
     pub part_size: i64,
-    /// A URL for each part, to be PUT with the header `x-amz-checksum-sha256` of that part.
+    /// A URL for each part (an empty file has one, empty), to be PUT with the header `x-amz-checksum-sha256`: that part's
+    /// SHA-256 in base64.
     pub urls: Vec<String>,
 }
 
@@ -58,6 +68,8 @@ method! {
         path "path": String = required,
         /// Bytes.
         size "size": i64 = required,
+        /// The SHA-256 of each part, lower-case hex; a part is [`part_size`] bytes.
+        parts "parts": Vec<String> = required,
     }
 
     /// Ends an upload: the file is there, whole, or a fault says what is wrong. Not in Koji.

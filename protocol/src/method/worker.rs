@@ -118,6 +118,8 @@ pub struct TaskFile {
     pub size: i64,
     /// Its SHA-256, lower-case hex.
     pub sha256: String,
+    /// The SHA-256 of each part, lower-case hex; a part is [`super::upload::part_size`] bytes.
+    pub parts: Vec<String>,
 }
 
 /// A file whose parts have all arrived.
