@@ -9,7 +9,7 @@ const MIB: i64 = 1 << 20;
 /// URLs: S3 takes a part only with the digest that its URL was signed for.
 pub fn part_size(size: i64) -> i64 {
     // S3 takes 10,000 parts at the most
-    (8 * MIB).max(size.div_ceil(10_000 * MIB) * MIB)
+    (8 * MIB).max((size + 10_000 * MIB - 1) / (10_000 * MIB) * MIB)
 }
 
 /// Where a file's parts go.
