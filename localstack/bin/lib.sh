@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034,SC2317  # names and functions for the scripts that source this
 # Sourced by every script in this folder: where things lie, how we speak, and how
 # background processes are started, found again and stopped.
-set -euo pipefail
+set -Eeuo pipefail
 trap 'printf "error: %s, line %s: a command failed\n" "${0##*/}" "$LINENO" >&2' ERR
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
