@@ -6,10 +6,7 @@ use rpm_version::Evr;
 
 /// Orders two epoch-version-release triples as rpm does. A missing epoch is 0.
 pub fn compare(left: (u32, &str, &str), right: (u32, &str, &str)) -> Ordering {
-    left.0
-        .cmp(&right.0)
-        .then_with(|| compare_versions(left.1, right.1))
-        .then_with(|| compare_versions(left.2, right.2))
+    left.0.cmp(&right.0).then_with(|| compare_versions(left.1, right.1)).then_with(|| compare_versions(left.2, right.2))
 }
 
 /// Orders two version (or two release) strings as rpm does.
@@ -24,8 +21,8 @@ mod tests {
     #[test]
     fn versions_are_ordered_as_rpm_orders_them() {
         let ascending = [
-            "1.0~~", "1.0~rc1", "1.0~rc2", "1.0", "1.0^", "1.0^git1", "1.0^git2", "1.0.1", "1.0.a",
-            "1.1", "1.9", "1.10", "2",
+            "1.0~~", "1.0~rc1", "1.0~rc2", "1.0", "1.0^", "1.0^git1", "1.0^git2", "1.0.1", "1.0.a", "1.1", "1.9",
+            "1.10", "2",
         ];
         // A letter segment is older than a number, so 1.0.a comes before 1.0.1.
         let mut expected = ascending.to_vec();

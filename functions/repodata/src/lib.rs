@@ -9,7 +9,11 @@
 //! - [`merge`]: which external packages stand beside the local ones.
 //! - [`evr`]: RPM's order of versions.
 
+pub mod comps;
 pub mod evr;
+pub mod external;
 pub mod fragment;
 pub mod header;
+pub mod merge;
+pub mod repo;
 mod xml;

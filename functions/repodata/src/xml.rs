@@ -74,9 +74,6 @@ mod tests {
         push_text(&mut text, value);
         push_attribute(&mut attribute, value);
         assert_eq!(text, "a\"b'&lt;&gt;&amp;é\t&#13;\n😀");
-        assert_eq!(
-            attribute,
-            "a&quot;b'&lt;&gt;&amp;&#xE9;&#9;&#13;&#10;&#x1F600;"
-        );
+        assert_eq!(attribute, "a&quot;b'&lt;&gt;&amp;&#xE9;&#9;&#13;&#10;&#x1F600;");
     }
 }

@@ -12,6 +12,7 @@ mod primary;
 mod requires;
 mod template;
 
+pub(crate) use template::LOCATION as LOCATION_MARK;
 pub use template::{BadTemplate, Location, PrimaryTemplate};
 
 use crate::header::RpmHeader;

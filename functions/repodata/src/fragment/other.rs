@@ -45,25 +45,12 @@ mod tests {
     #[test]
     fn entries_of_one_day_are_set_apart() {
         let times = |newest_first: &[u64]| {
-            let entry = |time: &u64| Changelog {
-                time: *time,
-                author: String::new(),
-                text: String::new(),
-            };
+            let entry = |time: &u64| Changelog { time: *time, author: String::new(), text: String::new() };
             let entries: Vec<_> = newest_first.iter().map(entry).collect();
-            oldest_first(&entries)
-                .into_iter()
-                .map(|(_, time)| time)
-                .collect::<Vec<_>>()
+            oldest_first(&entries).into_iter().map(|(_, time)| time).collect::<Vec<_>>()
         };
-        assert_eq!(
-            times(&[500, 400, 400, 400, 399, 401, 100, 100]),
-            [100, 101, 401, 399, 400, 401, 402, 500]
-        );
-        assert_eq!(
-            times(&[100, 102, 101, 100, 100, 100, 99]),
-            [99, 100, 101, 102, 103, 104, 100]
-        );
+        assert_eq!(times(&[500, 400, 400, 400, 399, 401, 100, 100]), [100, 101, 401, 399, 400, 401, 402, 500]);
+        assert_eq!(times(&[100, 102, 101, 100, 100, 100, 99]), [99, 100, 101, 102, 103, 104, 100]);
         assert_eq!(times(&[5; 15]), [5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
     }
 }

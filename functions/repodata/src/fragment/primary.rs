@@ -23,72 +23,29 @@ pub(super) fn render(header: &RpmHeader, facts: FileFacts<'_>) -> PrimaryTemplat
     push_element(&mut out, 2, "description", &header.description);
     push_element(&mut out, 2, "packager", &header.packager);
     push_element(&mut out, 2, "url", &header.url);
-    out.push_str(&format!(
-        "  <time file=\"{TIME}\" build=\"{}\"/>\n",
-        header.buildtime
-    ));
+    out.push_str(&format!("  <time file=\"{TIME}\" build=\"{}\"/>\n", header.buildtime));
     let (installed, archive) = (header.size_installed, header.size_archive);
-    out.push_str(&format!(
-        "  <size package=\"{}\" installed=\"{installed}\" archive=\"{archive}\"/>\n",
-        facts.size
-    ));
+    out.push_str(&format!("  <size package=\"{}\" installed=\"{installed}\" archive=\"{archive}\"/>\n", facts.size));
     out.push_str(&format!("  <location{LOCATION}/>\n  <format>\n"));
     push_element(&mut out, 4, "rpm:license", &header.license);
     push_element(&mut out, 4, "rpm:vendor", &header.vendor);
     push_element(&mut out, 4, "rpm:group", &header.group);
     push_element(&mut out, 4, "rpm:buildhost", &header.buildhost);
-    let sourcerpm = if header.is_source {
-        None
-    } else {
-        header.sourcerpm.as_deref()
-    };
+    let sourcerpm = if header.is_source { None } else { header.sourcerpm.as_deref() };
     push_element(&mut out, 4, "rpm:sourcerpm", sourcerpm.unwrap_or_default());
     let (start, end) = (header.header_start, header.header_end);
-    out.push_str(&format!(
-        "    <rpm:header-range start=\"{start}\" end=\"{end}\"/>\n"
-    ));
+    out.push_str(&format!("    <rpm:header-range start=\"{start}\" end=\"{end}\"/>\n"));
 
     let needs = requires::reduce(header);
-    push_dependencies(
-        &mut out,
-        "rpm:provides",
-        header.provides.iter().map(|provided| (provided, false)),
-    );
-    push_dependencies(
-        &mut out,
-        "rpm:requires",
-        needs
-            .requires
-            .iter()
-            .map(|required| (*required, required.is_pre())),
-    );
-    push_dependencies(
-        &mut out,
-        "rpm:conflicts",
-        header.conflicts.iter().map(without_pre),
-    );
-    push_dependencies(
-        &mut out,
-        "rpm:obsoletes",
-        header.obsoletes.iter().map(without_pre),
-    );
-    push_dependencies(
-        &mut out,
-        "rpm:suggests",
-        header.suggests.iter().map(without_pre),
-    );
-    push_dependencies(
-        &mut out,
-        "rpm:enhances",
-        header.enhances.iter().map(without_pre),
-    );
+    push_dependencies(&mut out, "rpm:provides", header.provides.iter().map(|provided| (provided, false)));
+    push_dependencies(&mut out, "rpm:requires", needs.requires.iter().map(|required| (*required, required.is_pre())));
+    push_dependencies(&mut out, "rpm:conflicts", header.conflicts.iter().map(without_pre));
+    push_dependencies(&mut out, "rpm:obsoletes", header.obsoletes.iter().map(without_pre));
+    push_dependencies(&mut out, "rpm:suggests", header.suggests.iter().map(without_pre));
+    push_dependencies(&mut out, "rpm:enhances", header.enhances.iter().map(without_pre));
     let recommends = needs.recommends.iter().copied().chain(&header.recommends);
     push_dependencies(&mut out, "rpm:recommends", recommends.map(without_pre));
-    push_dependencies(
-        &mut out,
-        "rpm:supplements",
-        header.supplements.iter().map(without_pre),
-    );
+    push_dependencies(&mut out, "rpm:supplements", header.supplements.iter().map(without_pre));
     for file in header.files.iter().filter(|file| is_primary(&file.path)) {
         super::filelists::push_file(&mut out, 4, file);
     }
@@ -100,11 +57,7 @@ fn without_pre(dependency: &Dependency) -> (&Dependency, bool) {
     (dependency, false)
 }
 
-fn push_dependencies<'a>(
-    out: &mut String,
-    kind: &str,
-    dependencies: impl Iterator<Item = (&'a Dependency, bool)>,
-) {
+fn push_dependencies<'a>(out: &mut String, kind: &str, dependencies: impl Iterator<Item = (&'a Dependency, bool)>) {
     let mut any = false;
     for (dependency, pre) in dependencies {
         let Some(evr) = Evr::parse(&dependency.version) else {
@@ -129,11 +82,7 @@ fn push_entry(out: &mut String, dependency: &Dependency, evr: &Evr<'_>, pre: boo
     push_attribute_pair(out, "name", &dependency.name);
     if let Some(comparison) = dependency.comparison() {
         push_attribute_pair(out, "flags", comparison);
-        for (name, value) in [
-            ("epoch", evr.epoch),
-            ("ver", evr.version),
-            ("rel", evr.release),
-        ] {
+        for (name, value) in [("epoch", evr.epoch), ("ver", evr.version), ("rel", evr.release)] {
             if !value.is_empty() {
                 push_attribute_pair(out, name, value);
             }
@@ -156,11 +105,7 @@ impl<'a> Evr<'a> {
     /// `None` where what should be the epoch is no number: createrepo_c drops such a dependency.
     fn parse(text: &'a str) -> Option<Self> {
         if text.is_empty() {
-            return Some(Self {
-                epoch: "",
-                version: "",
-                release: "",
-            });
+            return Some(Self { epoch: "", version: "", release: "" });
         }
         let (epoch, rest) = match text.split_once(':') {
             Some(("", rest)) => ("0", rest),
@@ -169,11 +114,7 @@ impl<'a> Evr<'a> {
             None => ("0", text),
         };
         let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
-        Some(Self {
-            epoch,
-            version,
-            release,
-        })
+        Some(Self { epoch, version, release })
     }
 }
 

@@ -23,27 +23,16 @@ pub(super) fn is_primary(path: &str) -> bool {
 /// versions of glibc's symbols only the highest, last.
 pub(super) fn reduce(header: &RpmHeader) -> Needs<'_> {
     let provided: HashSet<_> = header.provides.iter().map(identity).collect();
-    let owned: HashSet<&str> = header
-        .files
-        .iter()
-        .map(|file| file.path.as_str())
-        .filter(|path| is_primary(path))
-        .collect();
+    let owned: HashSet<&str> =
+        header.files.iter().map(|file| file.path.as_str()).filter(|path| is_primary(path)).collect();
     // Only the latest requirement of a name is remembered: a, b, a with other versions between are all kept.
     let mut latest: HashMap<&str, (u32, &str, bool)> = HashMap::new();
     let mut glibc: Option<&Dependency> = None;
-    let mut needs = Needs {
-        requires: Vec::new(),
-        recommends: Vec::new(),
-    };
+    let mut needs = Needs { requires: Vec::new(), recommends: Vec::new() };
 
     for required in &header.requires {
         let name = required.name.as_str();
-        let key = (
-            required.comparison_bits(),
-            required.version.as_str(),
-            required.is_pre(),
-        );
+        let key = (required.comparison_bits(), required.version.as_str(), required.is_pre());
         if name.starts_with("rpmlib(")
             || owned.contains(name)
             || provided.contains(&identity(required))
@@ -67,11 +56,7 @@ pub(super) fn reduce(header: &RpmHeader) -> Needs<'_> {
 }
 
 fn identity(dependency: &Dependency) -> (&str, u32, &str) {
-    (
-        &dependency.name,
-        dependency.comparison_bits(),
-        &dependency.version,
-    )
+    (&dependency.name, dependency.comparison_bits(), &dependency.version)
 }
 
 /// Orders names like `libc.so.6(GLIBC_2.34)(64bit)` by the number in the first parentheses. A name with parentheses is
@@ -79,13 +64,8 @@ fn identity(dependency: &Dependency) -> (&str, u32, &str) {
 fn compare_glibc(left: &str, right: &str) -> Ordering {
     match (symbol_version(left), symbol_version(right)) {
         (Some(left), Some(right)) => {
-            let number = |text: &str| {
-                text.trim_start_matches(|c: char| !c.is_ascii_digit())
-                    .to_owned()
-            };
-            (!left.is_empty())
-                .cmp(&!right.is_empty())
-                .then_with(|| compare_versions(&number(left), &number(right)))
+            let number = |text: &str| text.trim_start_matches(|c: char| !c.is_ascii_digit()).to_owned();
+            (!left.is_empty()).cmp(&!right.is_empty()).then_with(|| compare_versions(&number(left), &number(right)))
         }
         (left, right) => left.is_some().cmp(&right.is_some()),
     }
@@ -103,8 +83,7 @@ mod tests {
     #[test]
     fn glibc_symbols_are_ordered_by_their_number() {
         let name = |rest: &str| format!("libc.so.6{rest}");
-        let higher =
-            |left: &str, right: &str| compare_glibc(&name(left), &name(right)) == Ordering::Greater;
+        let higher = |left: &str, right: &str| compare_glibc(&name(left), &name(right)) == Ordering::Greater;
         for (left, right) in [
             ("(GLIBC_2.34)(64bit)", "(GLIBC_2.4)(64bit)"),
             ("(A_2.9)", "(B_1.10)"),
@@ -117,16 +96,8 @@ mod tests {
             assert!(higher(left, right), "{left} {right}");
             assert!(!higher(right, left), "{right} {left}");
         }
-        for (left, right) in [
-            ("(A_2.3)", "(A_2.3)(64bit)"),
-            ("_3", "_4"),
-            ("(A_2.3", "(A_2.4"),
-            ("(ABC)", "(ABD)"),
-        ] {
-            assert!(
-                !higher(left, right) && !higher(right, left),
-                "{left} {right}"
-            );
+        for (left, right) in [("(A_2.3)", "(A_2.3)(64bit)"), ("_3", "_4"), ("(A_2.3", "(A_2.4"), ("(ABC)", "(ABD)")] {
+            assert!(!higher(left, right) && !higher(right, left), "{left} {right}");
         }
     }
 }

@@ -92,24 +92,14 @@ mod tests {
     fn holes_are_filled_and_the_rest_is_copied() {
         let template = PrimaryTemplate::try_from("a\u{1}b<location\u{2}/>c".to_owned()).unwrap();
         let mut out = Vec::new();
-        template.render(
-            7,
-            Location {
-                base: Some("https://h/?a&b/"),
-                href: "x\"y.rpm",
-            },
-            &mut out,
-        );
+        template.render(7, Location { base: Some("https://h/?a&b/"), href: "x\"y.rpm" }, &mut out);
         let expected = "a7b<location xml:base=\"https://h/?a&amp;b/\" href=\"x&quot;y.rpm\"/>c";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]
     fn text_without_a_place_for_the_location_is_refused() {
-        assert_eq!(
-            PrimaryTemplate::try_from("x".to_owned()),
-            Err(BadTemplate(0))
-        );
+        assert_eq!(PrimaryTemplate::try_from("x".to_owned()), Err(BadTemplate(0)));
         let json = "\"\\u0002\\u0002\"";
         assert!(serde_json::from_str::<PrimaryTemplate>(json).is_err());
     }

@@ -55,33 +55,15 @@ impl Dependency {
 
 /// Reads one kind of dependency. An array that is missing makes the kind empty, as createrepo_c has it.
 pub(super) fn read(index: &Index, tags: &DependencyTags) -> Result<Vec<Dependency>, HeaderError> {
-    if ![tags.name, tags.flags, tags.version]
-        .iter()
-        .all(|tag| index.has(*tag))
-    {
+    if ![tags.name, tags.flags, tags.version].iter().all(|tag| index.has(*tag)) {
         return Ok(Vec::new());
     }
-    let (names, flags, versions) = (
-        index.texts(tags.name)?,
-        index.numbers(tags.flags)?,
-        index.texts(tags.version)?,
-    );
+    let (names, flags, versions) = (index.texts(tags.name)?, index.numbers(tags.flags)?, index.texts(tags.version)?);
     if names.len() != flags.len() || names.len() != versions.len() {
-        return Err(HeaderError::Malformed(
-            "the arrays of a kind of dependency differ in length",
-        ));
+        return Err(HeaderError::Malformed("the arrays of a kind of dependency differ in length"));
     }
-    let dependency = |((name, flags), version)| Dependency {
-        name,
-        flags: flags as u32,
-        version,
-    };
-    Ok(names
-        .into_iter()
-        .zip(flags)
-        .zip(versions)
-        .map(dependency)
-        .collect())
+    let dependency = |((name, flags), version)| Dependency { name, flags: flags as u32, version };
+    Ok(names.into_iter().zip(flags).zip(versions).map(dependency).collect())
 }
 
 /// Reads weak dependencies of the kind before rpm 4.12: (weak, strong).
@@ -89,7 +71,5 @@ pub(super) fn read_old(
     index: &Index,
     tags: &DependencyTags,
 ) -> Result<(Vec<Dependency>, Vec<Dependency>), HeaderError> {
-    Ok(read(index, tags)?
-        .into_iter()
-        .partition(|dependency| dependency.flags & STRONG == 0))
+    Ok(read(index, tags)?.into_iter().partition(|dependency| dependency.flags & STRONG == 0))
 }

@@ -47,24 +47,18 @@ impl Index {
     /// The whole size in bytes of the section that starts with `intro`, without padding.
     pub(super) fn size(intro: &[u8; INTRO_SIZE]) -> Result<usize, HeaderError> {
         if intro[..4] != MAGIC {
-            return Err(HeaderError::NotRpm(
-                "a header section does not start with its magic number",
-            ));
+            return Err(HeaderError::NotRpm("a header section does not start with its magic number"));
         }
         let (entries, data) = (be_u32(&intro[8..12]), be_u32(&intro[12..16]));
         if entries == 0 || entries > MAX_ENTRIES || data > MAX_DATA {
-            return Err(HeaderError::Malformed(
-                "a header section has an impossible size",
-            ));
+            return Err(HeaderError::Malformed("a header section has an impossible size"));
         }
         Ok(INTRO_SIZE + entries as usize * ENTRY_SIZE + data as usize)
     }
 
     /// Parses one whole section.
     pub(super) fn parse(section: &[u8]) -> Result<Self, HeaderError> {
-        let intro = section
-            .first_chunk::<INTRO_SIZE>()
-            .ok_or(HeaderError::Malformed("a header section is cut off"))?;
+        let intro = section.first_chunk::<INTRO_SIZE>().ok_or(HeaderError::Malformed("a header section is cut off"))?;
         if section.len() != Self::size(intro)? {
             return Err(HeaderError::Malformed("a header section is cut off"));
         }
@@ -83,10 +77,7 @@ impl Index {
             }
             entries.push(entry);
         }
-        Ok(Self {
-            entries,
-            data: data.to_vec(),
-        })
+        Ok(Self { entries, data: data.to_vec() })
     }
 
     pub(super) fn has(&self, tag: u32) -> bool {
@@ -166,23 +157,15 @@ impl Index {
             5 => 8,
             _ => 1,
         };
-        let number = |raw: &[u8]| {
-            raw.iter()
-                .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte))
-        };
-        Ok(self
-            .slice(entry, width)?
-            .chunks_exact(width)
-            .map(number)
-            .collect())
+        let number = |raw: &[u8]| raw.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        Ok(self.slice(entry, width)?.chunks_exact(width).map(number).collect())
     }
 
     fn strings_of(&self, entry: Entry, count: usize) -> Result<Vec<String>, HeaderError> {
         let mut rest = &self.data[entry.offset..];
         let mut strings = Vec::with_capacity(count);
         for _ in 0..count {
-            let end = memchr::memchr(0, rest)
-                .ok_or(HeaderError::Malformed("a string is not terminated"))?;
+            let end = memchr::memchr(0, rest).ok_or(HeaderError::Malformed("a string is not terminated"))?;
             strings.push(decode(&rest[..end]));
             rest = &rest[end + 1..];
         }
@@ -195,11 +178,7 @@ impl Index {
 fn decode(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => bytes
-            .iter()
-            .filter(|byte| !(0x80..0xc0).contains(*byte))
-            .map(|byte| char::from(*byte))
-            .collect(),
+        Err(_) => bytes.iter().filter(|byte| !(0x80..0xc0).contains(*byte)).map(|byte| char::from(*byte)).collect(),
     }
 }
 

@@ -42,9 +42,7 @@ pub enum HeaderError {
     #[error("damaged RPM: tag {0} has the wrong type")]
     WrongType(u32),
     /// A digest does not match what it is a digest of.
-    #[error(
-        "damaged RPM: the {digest} digest of its header is {actual}, but the file says {expected}"
-    )]
+    #[error("damaged RPM: the {digest} digest of its header is {actual}, but the file says {expected}")]
     DigestMismatch {
         /// The kind of digest.
         digest: &'static str,
@@ -169,9 +167,7 @@ pub struct RpmHeader {
 pub fn parse(prefix: &[u8]) -> Result<Parsed, HeaderError> {
     let known = prefix.len().min(LEAD_MAGIC.len());
     if prefix[..known] != LEAD_MAGIC[..known] {
-        return Err(HeaderError::NotRpm(
-            "it does not start with an RPM's magic number",
-        ));
+        return Err(HeaderError::NotRpm("it does not start with an RPM's magic number"));
     }
     let Some(signature_size) = section_size(prefix, LEAD_SIZE)? else {
         return Ok(need(LEAD_SIZE + INTRO_SIZE));
@@ -182,15 +178,12 @@ pub fn parse(prefix: &[u8]) -> Result<Parsed, HeaderError> {
         return Ok(need(header_start + INTRO_SIZE));
     };
     let header_end = header_start + header_size;
-    let (Some(signature), Some(header)) = (
-        prefix.get(LEAD_SIZE..signature_end),
-        prefix.get(header_start..header_end),
-    ) else {
+    let (Some(signature), Some(header)) = (prefix.get(LEAD_SIZE..signature_end), prefix.get(header_start..header_end))
+    else {
         return Ok(need(header_end));
     };
     let padded = &prefix[LEAD_SIZE..header_start];
-    read(signature, padded, header, header_start as u64)
-        .map(|header| Parsed::Header(Box::new(header)))
+    read(signature, padded, header, header_start as u64).map(|header| Parsed::Header(Box::new(header)))
 }
 
 fn need(bytes: usize) -> Parsed {
@@ -199,30 +192,15 @@ fn need(bytes: usize) -> Parsed {
 
 /// The size of the section at `start`, or `None` if its fixed part is not there yet.
 fn section_size(prefix: &[u8], start: usize) -> Result<Option<usize>, HeaderError> {
-    prefix
-        .get(start..)
-        .and_then(|rest| rest.first_chunk())
-        .map(Index::size)
-        .transpose()
+    prefix.get(start..).and_then(|rest| rest.first_chunk()).map(Index::size).transpose()
 }
 
-fn read(
-    signature: &[u8],
-    padded: &[u8],
-    header: &[u8],
-    header_start: u64,
-) -> Result<RpmHeader, HeaderError> {
+fn read(signature: &[u8], padded: &[u8], header: &[u8], header_start: u64) -> Result<RpmHeader, HeaderError> {
     let signatures = Index::parse(signature)?;
     let index = Index::parse(header)?;
-    let required = |tag| {
-        index
-            .text(tag)?
-            .filter(|text| !text.is_empty())
-            .ok_or(HeaderError::MissingTag(tag))
-    };
+    let required = |tag| index.text(tag)?.filter(|text| !text.is_empty()).ok_or(HeaderError::MissingTag(tag));
     let text = |tag| Ok::<_, HeaderError>(index.text(tag)?.unwrap_or_default());
-    let number =
-        |tag, long_tag| Ok::<_, HeaderError>(index.number(tag)?.or(index.number(long_tag)?));
+    let number = |tag, long_tag| Ok::<_, HeaderError>(index.number(tag)?.or(index.number(long_tag)?));
     let (mut suggests, strong_suggests) = dependency::read_old(&index, &tag::OLD_SUGGESTS)?;
     let (mut enhances, strong_enhances) = dependency::read_old(&index, &tag::OLD_ENHANCES)?;
     suggests.splice(0..0, dependency::read(&index, &tag::SUGGESTS)?);
@@ -296,23 +274,13 @@ fn archive_size(signatures: &Index, header: &Index) -> Result<u64, HeaderError> 
 }
 
 fn read_changelogs(index: &Index) -> Result<Vec<Changelog>, HeaderError> {
-    let (times, authors) = (
-        index.numbers(tag::CHANGELOG_TIME)?,
-        index.texts(tag::CHANGELOG_NAME)?,
-    );
+    let (times, authors) = (index.numbers(tag::CHANGELOG_TIME)?, index.texts(tag::CHANGELOG_NAME)?);
     let texts = index.texts(tag::CHANGELOG_TEXT)?;
     if times.len() != authors.len() || times.len() != texts.len() {
-        return Err(HeaderError::Malformed(
-            "the arrays of the changelog differ in length",
-        ));
+        return Err(HeaderError::Malformed("the arrays of the changelog differ in length"));
     }
     let entry = |((time, author), text)| Changelog { time, author, text };
-    Ok(times
-        .into_iter()
-        .zip(authors)
-        .zip(texts)
-        .map(entry)
-        .collect())
+    Ok(times.into_iter().zip(authors).zip(texts).map(entry).collect())
 }
 
 impl RpmHeader {

@@ -21,8 +21,7 @@ pub(super) fn key_id(index: &Index) -> Result<Option<String>, HeaderError> {
     }
 }
 
-const BAD_PACKET: HeaderError =
-    HeaderError::Malformed("a signature is no OpenPGP signature packet");
+const BAD_PACKET: HeaderError = HeaderError::Malformed("a signature is no OpenPGP signature packet");
 const SIGNATURE_PACKET: u8 = 2;
 const ISSUER: u8 = 16;
 const ISSUER_FINGERPRINT: u8 = 33;
@@ -36,8 +35,7 @@ fn packet_key_id(packet: &[u8]) -> Result<String, HeaderError> {
         _ => None,
     };
     // The short id is the last four bytes of the long one.
-    id.and_then(|id| id.last_chunk::<4>().map(hex::encode))
-        .ok_or(BAD_PACKET)
+    id.and_then(|id| id.last_chunk::<4>().map(hex::encode)).ok_or(BAD_PACKET)
 }
 
 /// The body of a packet with an old or a new format header.
@@ -74,10 +72,7 @@ fn subpacket_key_id(body: &[u8], width: usize) -> Option<Vec<u8>> {
 }
 
 fn take_area(bytes: &[u8], width: usize) -> Option<(&[u8], &[u8])> {
-    let length = bytes
-        .get(..width)?
-        .iter()
-        .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+    let length = bytes.get(..width)?.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
     bytes.get(width..)?.split_at_checked(length)
 }
 
@@ -86,22 +81,11 @@ fn area_key_id(mut area: &[u8]) -> Option<Vec<u8>> {
     while let Some((&first, _)) = area.split_first() {
         let (length, header) = match first {
             0..=191 => (usize::from(first), 1),
-            192..=254 => (
-                (usize::from(first) - 192 << 8) + usize::from(*area.get(1)?) + 192,
-                2,
-            ),
-            255 => (
-                area.get(1..5)?
-                    .iter()
-                    .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
-                5,
-            ),
+            192..=254 => ((usize::from(first) - 192 << 8) + usize::from(*area.get(1)?) + 192, 2),
+            255 => (area.get(1..5)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), 5),
         };
         let (subpacket, rest) = area.get(header..)?.split_at_checked(length)?;
-        match subpacket
-            .split_first()
-            .map(|(kind, value)| (kind & 0x7f, value))
-        {
+        match subpacket.split_first().map(|(kind, value)| (kind & 0x7f, value)) {
             Some((ISSUER, id)) => return Some(id.to_vec()),
             // A version 4 key's id ends its fingerprint, a version 6 key's begins it.
             Some((ISSUER_FINGERPRINT, [4, fingerprint @ ..])) => {

@@ -56,11 +56,7 @@ pub(super) struct DependencyTags {
 }
 
 const fn triple(name: u32, flags: u32, version: u32) -> DependencyTags {
-    DependencyTags {
-        name,
-        flags,
-        version,
-    }
+    DependencyTags { name, flags, version }
 }
 
 pub(super) const PROVIDES: DependencyTags = triple(1047, 1112, 1113);

@@ -17,11 +17,7 @@ impl RpmHeader {
     }
 }
 
-fn check<D: Digest>(
-    digest: &'static str,
-    expected: Option<&str>,
-    header: &[u8],
-) -> Result<(), HeaderError> {
+fn check<D: Digest>(digest: &'static str, expected: Option<&str>, header: &[u8]) -> Result<(), HeaderError> {
     let Some(expected) = expected else {
         return Ok(());
     };
@@ -29,9 +25,5 @@ fn check<D: Digest>(
     if actual.eq_ignore_ascii_case(expected) {
         return Ok(());
     }
-    Err(HeaderError::DigestMismatch {
-        digest,
-        expected: expected.to_owned(),
-        actual,
-    })
+    Err(HeaderError::DigestMismatch { digest, expected: expected.to_owned(), actual })
 }

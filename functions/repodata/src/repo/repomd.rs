@@ -1,0 +1,33 @@
+//! `repomd.xml`: the one file of a repository with a fixed name.
+
+use std::fmt::Write;
+
+use super::RepoFile;
+use crate::xml::{push_attribute_pair, push_element};
+
+/// Renders `repomd.xml`. Each file comes with its href: relative to the repository (`repodata/…`, `../` is fine), or an
+/// absolute URL. `timestamp` is in seconds since 1970; what the revision means is the caller's business.
+pub fn repomd(revision: &str, timestamp: u64, files: &[(&RepoFile, &str)]) -> String {
+    let mut out = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<repomd xmlns=\"http://linux.duke.edu/metadata/repo\" \
+         xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">\n",
+    );
+    push_element(&mut out, 2, "revision", revision);
+    for (file, href) in files {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(out, "  <data type=\"{}\">", file.kind.name());
+        let _ = writeln!(out, "    <checksum type=\"sha256\">{}</checksum>", file.checksum);
+        if let Some(checksum) = &file.open_checksum {
+            let _ = writeln!(out, "    <open-checksum type=\"sha256\">{checksum}</open-checksum>");
+        }
+        out.push_str("    <location");
+        push_attribute_pair(&mut out, "href", href);
+        out.push_str("/>\n");
+        for (name, number) in [("timestamp", timestamp), ("size", file.size), ("open-size", file.open_size)] {
+            let _ = writeln!(out, "    <{name}>{number}</{name}>");
+        }
+        out.push_str("  </data>\n");
+    }
+    out.push_str("</repomd>\n");
+    out
+}
