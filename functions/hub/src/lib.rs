@@ -1,1 +1,97 @@
-//! placeholder
+//! The hub: every rule of the build system, and every SQL statement.
+//!
+//! It serves no HTTP and knows no Lambda: [`Hub::call`] takes a method's name and arguments and answers a value; the passes and
+//! the coordinator's steps are functions of `(hub, now)`. A domain is a folder: `mod.rs` has its rules, `sql.rs` its statements.
+//!
+//! Where to look:
+//! - [`call`]: the table of methods, who may call them, sessions, transactions, many calls in one
+//! - [`error`]: the one error type, and what to use where
+//! - [`task`]: the life cycle: make, claim, lease, close, rescue, cancel; [`worker`]: what builders say
+//! - [`coordinate`]: parent tasks as state machines; [`import`]: what a build leaves behind
+//! - [`repo`]: requests, and repos made of stored fragments
+//! - [`outbox`]: messages that leave after the commit
+
+pub mod build;
+pub mod buildroot;
+pub mod call;
+pub mod channel;
+pub mod config;
+pub mod content;
+pub mod coordinate;
+pub mod error;
+pub mod event;
+pub mod external_repo;
+pub mod group;
+pub mod host;
+pub mod import;
+pub mod listing;
+pub mod name;
+pub mod outbox;
+pub mod package;
+pub mod policy;
+pub mod repo;
+pub mod rpm;
+pub mod session;
+pub mod system;
+pub mod tag;
+pub mod target;
+pub mod task;
+pub mod upload;
+pub mod user;
+pub mod worker;
+
+use std::sync::Arc;
+
+use call::Table;
+use config::{Config, QueueCredentials};
+pub use error::{Error, Result};
+use sqlx::PgPool;
+use toji_protocol::queue::Queues;
+use toji_store::Store;
+
+/// The hub's connections and settings. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Parts>);
+
+/// What a hub is made of.
+pub struct Parts {
+    /// The database.
+    pub pool: PgPool,
+    /// The bucket.
+    pub store: Store,
+    /// The queues.
+    pub queues: Queues,
+    /// Who gives builders credentials for their queues.
+    pub queue_credentials: Box<dyn QueueCredentials>,
+    /// The settings.
+    pub config: Config,
+    table: Table,
+}
+
+impl std::ops::Deref for Hub {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Hub {
+    /// Puts a hub together. Nothing is opened yet.
+    pub fn new(
+        pool: PgPool,
+        store: Store,
+        queues: Queues,
+        queue_credentials: Box<dyn QueueCredentials>,
+        config: Config,
+    ) -> Self {
+        Self(Arc::new(Parts { pool, store, queues, queue_credentials, config, table: Table::new() }))
+    }
+
+    /// Every method.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+}
+
+/// The schema: every migration, up and down.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");

@@ -1,1 +1,125 @@
-//! placeholder
+//! S3: everything that is kept as a file.
+//!
+//! One bucket, whose keys `toji_protocol::object_key` spells. [`Store`] is a thin, typed layer over the AWS SDK: whole objects,
+//! ranges, server-side copies, multipart uploads whose parts go to presigned URLs, and conditional writes.
+
+mod copy;
+mod multipart;
+mod object;
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+pub use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::{
+    Client,
+    config::{BehaviorVersion, Region},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
+pub use multipart::Part;
+pub use object::{Object, PutOutcome};
+use thiserror::Error;
+
+/// Why S3 did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// There is no such object.
+    #[error("no object {0}")]
+    Missing(String),
+    /// What arrived is not what was announced: a wrong digest, size or part list.
+    #[error("object {key}: {message}")]
+    Mismatch {
+        /// The object.
+        key: String,
+        /// What does not fit.
+        message: String,
+    },
+    /// S3 cannot be reached, or refuses.
+    #[error("object {key}: {message}")]
+    Failed {
+        /// The object, or what was asked for.
+        key: String,
+        /// What S3 said.
+        message: String,
+    },
+}
+
+impl StoreError {
+    fn new<E>(key: &str, error: SdkError<E>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+        match code {
+            Some("NoSuchKey" | "NotFound" | "NoSuchUpload") => Self::Missing(key.to_owned()),
+            Some("BadDigest" | "InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "XAmzContentSHA256Mismatch") => {
+                Self::Mismatch { key: key.to_owned(), message: DisplayErrorContext(&error).to_string() }
+            }
+            _ => Self::Failed { key: key.to_owned(), message: DisplayErrorContext(&error).to_string() },
+        }
+    }
+}
+
+/// The answer of a store call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Where S3 is and what opens it.
+#[derive(Clone, Debug)]
+pub struct StoreAccess {
+    /// Its address; None = AWS's own for the region.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: String,
+    /// None = what the environment offers.
+    pub credentials: Option<Credentials>,
+    /// The bucket.
+    pub bucket: String,
+}
+
+/// The bucket. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    bucket: String,
+}
+
+impl Store {
+    /// Makes a client that speaks TLS through ring; nothing is sent yet.
+    pub async fn connect(access: &StoreAccess) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .region(Region::new(access.region.clone()));
+        if let Some(credentials) = &access.credentials {
+            loader = loader.credentials_provider(credentials.clone());
+        }
+        if let Some(endpoint) = &access.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let config =
+            aws_sdk_s3::config::Builder::from(&loader.load().await).force_path_style(access.endpoint.is_some()).build();
+        Self { client: Client::from_conf(config), bucket: access.bucket.clone() }
+    }
+
+    /// Makes the bucket when there is none: for local systems; on AWS Terraform does.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses.
+    pub async fn ensure_bucket(&self) -> Result<()> {
+        if self.client.head_bucket().bucket(&self.bucket).send().await.is_ok() {
+            return Ok(());
+        }
+        let made = self.client.create_bucket().bucket(&self.bucket).send().await;
+        match made {
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_bucket_already_owned_by_you()) => Ok(()),
+            made => made.map(|_| ()).map_err(|error| StoreError::new(&self.bucket, error)),
+        }
+    }
+}
+
+/// How long a URL that was signed for somebody else is good.
+pub const PRESIGNED_FOR: Duration = Duration::from_secs(3600);

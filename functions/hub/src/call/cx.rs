@@ -1,0 +1,145 @@
+//! What a method has at hand while it runs.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgConnection, Postgres, Transaction, pool::PoolConnection};
+use toji_protocol::{id::EventId, queue, queue_name::QueueName};
+
+use super::Caller;
+use crate::{Hub, Result, event, outbox, outbox::Post};
+
+/// What a method has at hand while it runs: the hub, the caller, the time, and the database.
+pub struct Cx {
+    /// The hub.
+    pub hub: Hub,
+    /// Who calls.
+    pub caller: Caller,
+    /// When the call arrived.
+    pub now: DateTime<Utc>,
+    db: Db,
+    event: Option<EventId>,
+    posts: Vec<Post>,
+}
+
+enum Db {
+    Idle,
+    Open(PoolConnection<Postgres>),
+    Writing(Transaction<'static, Postgres>),
+}
+
+impl Cx {
+    /// A context without a connection; one is taken when it is needed.
+    pub fn new(hub: Hub, now: DateTime<Utc>) -> Self {
+        Self { hub, caller: Caller::Nobody, now, db: Db::Idle, event: None, posts: Vec::new() }
+    }
+
+    /// The same, with a transaction begun and the hub itself as the caller: for passes and the coordinator.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn internal(hub: &Hub, now: DateTime<Utc>) -> Result<Self> {
+        let mut cx = Self::new(hub.clone(), now);
+        cx.begin().await?;
+        Ok(cx)
+    }
+
+    /// Begins the transaction.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn begin(&mut self) -> Result<()> {
+        if !matches!(self.db, Db::Writing(_)) {
+            self.db = Db::Writing(self.hub.pool.begin().await?);
+        }
+        Ok(())
+    }
+
+    /// The connection; inside the transaction if one was begun.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn db(&mut self) -> Result<&mut PgConnection> {
+        if matches!(self.db, Db::Idle) {
+            self.db = Db::Open(self.hub.pool.acquire().await?);
+        }
+        match &mut self.db {
+            Db::Open(conn) => Ok(conn),
+            Db::Writing(tx) => Ok(tx),
+            Db::Idle => Err(crate::Error::internal(anyhow::anyhow!("no connection was taken"))),
+        }
+    }
+
+    /// Gives the connection back before something slow, such as S3. Only outside a transaction.
+    pub fn release(&mut self) {
+        if matches!(self.db, Db::Open(_)) {
+            self.db = Db::Idle;
+        }
+    }
+
+    /// The event of everything that this call changes. Taking it locks out other writers until the commit: take it last, after
+    /// all checks and row locks.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn event(&mut self) -> Result<EventId> {
+        if let Some(event) = self.event {
+            return Ok(event);
+        }
+        let event = event::create(self.db().await?).await?;
+        self.event = Some(event);
+        Ok(event)
+    }
+
+    /// Sends a message after the commit.
+    pub fn post<T: Serialize>(&mut self, queue: QueueName, message: &T) {
+        self.posts.push(Post { queue, body: queue::body(message) });
+    }
+
+    /// Commits, and sends the messages. Without a transaction, only gives the connection back.
+    ///
+    /// # Errors
+    /// When the commit fails: nothing is changed and nothing is sent.
+    pub async fn commit(&mut self) -> Result<()> {
+        let mut seen = HashSet::new();
+        self.posts.retain(|post| seen.insert(post.clone()));
+        let posts = std::mem::take(&mut self.posts);
+        self.event = None;
+        match std::mem::replace(&mut self.db, Db::Idle) {
+            Db::Writing(mut tx) => {
+                let ids = outbox::record(&mut tx, &posts).await?;
+                tx.commit().await?;
+                outbox::deliver(&self.hub, posts, ids).await;
+                Ok(())
+            }
+            Db::Open(_) | Db::Idle => Ok(()),
+        }
+    }
+
+    /// Opens a savepoint: what follows can be undone alone, and has an event of its own. Answers what to undo it with.
+    pub(super) async fn savepoint(&mut self) -> Result<usize> {
+        self.event = None;
+        if matches!(self.db, Db::Writing(_)) {
+            sqlx::query("SAVEPOINT inner_call").execute(self.db().await?).await?;
+        }
+        Ok(self.posts.len())
+    }
+
+    /// Undoes what has happened since the savepoint, messages included.
+    pub(super) async fn undo(&mut self, savepoint: usize) -> Result<()> {
+        self.posts.truncate(savepoint);
+        if matches!(self.db, Db::Writing(_)) {
+            sqlx::query("ROLLBACK TO SAVEPOINT inner_call").execute(self.db().await?).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what has happened since the savepoint.
+    pub(super) async fn keep(&mut self) -> Result<()> {
+        if matches!(self.db, Db::Writing(_)) {
+            sqlx::query("RELEASE SAVEPOINT inner_call").execute(self.db().await?).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! Calls: from a method's name and arguments to its answer.
+//!
+//! One call is one transaction if it writes. Before it commits, the session's call number is moved on, and messages are written to
+//! the outbox; after it, they are sent. Two transactions that stood in each other's way (a deadlock) are both right: the one that
+//! lost is run again from the start.
+
+mod auth;
+mod cx;
+mod multi;
+mod receipt;
+mod table;
+
+pub use auth::{Auth, Caller, CallerSession, CallerUser, secret_hash};
+use chrono::{DateTime, Utc};
+pub use cx::Cx;
+pub use multi::InnerCall;
+pub use table::{Entry, Handle, Reply, Table};
+use toji_protocol::{
+    method::{Access, Effect, bind},
+    value::{Map, Value},
+};
+
+use crate::{Error, Hub, Result};
+
+/// Methods whose answer holds a secret: no receipt is kept, so sent again they do it again.
+const SECRET: [&str; 4] = ["createToken", "enrolHost", "login", "subsession"];
+
+/// How often a request that lost a deadlock is run again.
+const TRIES: usize = 5;
+
+/// One call, as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method's name.
+    pub method: String,
+    /// Arguments by position.
+    pub positional: Vec<Value>,
+    /// Arguments by name.
+    pub named: Map,
+    /// What the caller showed.
+    pub auth: Auth,
+    /// Chosen by the caller: a write sent again under the same key is answered as the first time.
+    pub idempotency_key: Option<String>,
+    /// When it arrived.
+    pub now: DateTime<Utc>,
+}
+
+impl Hub {
+    /// Answers one call.
+    ///
+    /// # Errors
+    /// What the caller is to be told; internal errors are to be logged and answered with their fixed text.
+    pub async fn call(&self, request: Request) -> Result<Reply> {
+        retry_deadlocks(|| self.call_once(request.clone())).await
+    }
+
+    async fn call_once(&self, request: Request) -> Result<Reply> {
+        let entry = self.entry(&request.method)?;
+        let mut cx = Cx::new(self.clone(), request.now);
+        if entry.effect == Effect::Write {
+            cx.begin().await?;
+        }
+        cx.caller = auth::authenticate(&mut cx, &request.auth, entry.name).await?;
+        allow(entry, &cx.caller)?;
+        // the arguments' digest tells a retry from a key that is used twice
+        let receipt = match &request.idempotency_key {
+            Some(key) if entry.effect == Effect::Write && !SECRET.contains(&entry.name) => {
+                match receipt::take(&mut cx, key, entry.name, &request.positional, &request.named).await? {
+                    receipt::Taken::New(receipt) => Some(receipt),
+                    receipt::Taken::Answered(reply) => return Ok(Box::new(reply)),
+                }
+            }
+            _ => None,
+        };
+        let reply = run(entry, &mut cx, request.positional, request.named).await?;
+        if let Some(receipt) = receipt {
+            receipt::keep(&mut cx, receipt, &*reply).await?;
+        }
+        finish(&mut cx, entry.effect).await?;
+        Ok(reply)
+    }
+
+    fn entry(&self, method: &str) -> Result<&Entry> {
+        self.table().get(method).ok_or_else(|| Error::invalid(format!("Invalid method: {method}")))
+    }
+}
+
+/// Runs one method in `cx`.
+async fn run(entry: &Entry, cx: &mut Cx, positional: Vec<Value>, named: Map) -> Result<Reply> {
+    let bound = bind(entry.name, entry.params, positional, named);
+    let bound = bound.map_err(|error| Error::parameter(error.to_string()))?;
+    (entry.run)(cx, bound).await
+}
+
+/// Ends the transaction, if there is one, and sends what it has to say.
+async fn finish(cx: &mut Cx, effect: Effect) -> Result<()> {
+    if effect == Effect::Write {
+        auth::count(cx).await?;
+    }
+    cx.commit().await
+}
+
+fn allow(entry: &Entry, caller: &Caller) -> Result<()> {
+    match entry.access {
+        Access::Anonymous => Ok(()),
+        Access::LoggedIn => caller.user().map(|_| ()),
+        Access::Permission(perm) => caller.require_perm(perm),
+        Access::Host => caller.host().map(|_| ()),
+    }
+}
+
+async fn retry_deadlocks<T, F>(mut work: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    for _ in 1..TRIES {
+        match work().await {
+            Err(Error::Deadlock(error)) => tracing::debug!(%error, "run again"),
+            done => return done,
+        }
+    }
+    work().await
+}

@@ -1,0 +1,99 @@
+//! Many calls in one: one session check, one transaction, a savepoint and an event each.
+
+use toji_protocol::{
+    method::{Access, Effect},
+    value::{Map, Value},
+};
+
+use super::{Auth, Cx, Request, allow, auth, retry_deadlocks, run, table::Reply};
+use crate::{Error, Hub, Result};
+
+/// A call within a multicall.
+#[derive(Clone, Debug)]
+pub struct InnerCall {
+    /// The method's name.
+    pub method: String,
+    /// Arguments by position.
+    pub positional: Vec<Value>,
+    /// Arguments by name.
+    pub named: Map,
+}
+
+/// Methods that change the session, or are a multicall themselves.
+fn is_refused(method: &str) -> bool {
+    matches!(
+        method,
+        "login"
+            | "sslLogin"
+            | "logout"
+            | "subsession"
+            | "logoutChild"
+            | "exclusiveSession"
+            | "sharedSession"
+            | "multiCall"
+            | "system.multicall"
+            | "uploadFile"
+            | "upload.start"
+            | "upload.finish"
+    )
+}
+
+impl Hub {
+    /// Answers many calls. One that fails is undone alone; the others stand.
+    ///
+    /// # Errors
+    /// When the caller is not who it says, or the transaction as a whole fails.
+    pub async fn multicall(&self, auth: Auth, calls: Vec<InnerCall>, outer: &Request) -> Result<Vec<Result<Reply>>> {
+        retry_deadlocks(|| self.multicall_once(&auth, calls.clone(), outer)).await
+    }
+
+    async fn multicall_once(&self, auth: &Auth, calls: Vec<InnerCall>, outer: &Request) -> Result<Vec<Result<Reply>>> {
+        let mut cx = Cx::new(self.clone(), outer.now);
+        let writes = calls.iter().any(|call| self.table().get(&call.method).is_some_and(|e| e.effect == Effect::Write));
+        if writes {
+            cx.begin().await?;
+        }
+        cx.caller = auth::authenticate(&mut cx, auth, "multiCall").await?;
+        let mut replies = Vec::with_capacity(calls.len());
+        for call in calls {
+            replies.push(self.inner_call(&mut cx, call).await?);
+        }
+        if writes {
+            auth::count(&mut cx).await?;
+        }
+        cx.commit().await?;
+        Ok(replies)
+    }
+
+    /// The outer result is the transaction's, the inner one the call's.
+    async fn inner_call(&self, cx: &mut Cx, call: InnerCall) -> Result<Result<Reply>> {
+        let entry = match self.entry(&call.method) {
+            Ok(entry) if is_refused(entry.name) || entry.access == Access::Host && entry.effect == Effect::Outside => {
+                let message = format!("{} cannot be called within a multicall; call it alone", entry.name);
+                return Ok(Err(Error::invalid(message)));
+            }
+            Ok(entry) => entry,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = allow(entry, &cx.caller) {
+            return Ok(Err(error));
+        }
+        let savepoint = if entry.effect == Effect::Write { Some(cx.savepoint().await?) } else { None };
+        match run(entry, cx, call.positional, call.named).await {
+            Ok(reply) => {
+                if savepoint.is_some() {
+                    cx.keep().await?;
+                }
+                Ok(Ok(reply))
+            }
+            // these end the whole transaction; after a deadlock it is run again
+            Err(error @ (Error::Deadlock(_) | Error::Unavailable(_) | Error::Internal(_))) => Err(error),
+            Err(error) => {
+                if let Some(savepoint) = savepoint {
+                    cx.undo(savepoint).await?;
+                }
+                Ok(Err(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The table of methods. Everything that lists methods is made from it.
+
+use std::{collections::BTreeMap, future::Future, pin::Pin};
+
+use schemars::{Schema, SchemaGenerator};
+use toji_protocol::{
+    method::{Access, Effect, Method, Param},
+    value::{Map, Value, from_value},
+};
+
+use super::Cx;
+use crate::Result;
+
+/// An answer, in no encoding yet.
+pub type Reply = Box<dyn erased_serde::Serialize + Send>;
+
+/// How the hub answers a method.
+pub trait Handle: Method {
+    /// Answers one call.
+    fn handle(self, cx: &mut Cx) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+type Run = for<'a> fn(&'a mut Cx, Map) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'a>>;
+
+/// A method of the table.
+#[derive(Clone)]
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// How it is run.
+    pub effect: Effect,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// What it does.
+    pub doc: &'static str,
+    /// The schema of its arguments, as a struct.
+    pub arguments: fn(&mut SchemaGenerator) -> Schema,
+    /// The schema of its answer.
+    pub answer: fn(&mut SchemaGenerator) -> Schema,
+    pub(super) run: Run,
+}
+
+/// All methods, by name.
+pub struct Table {
+    entries: BTreeMap<&'static str, Entry>,
+}
+
+impl Table {
+    /// The methods that are offered.
+    pub(crate) fn new() -> Self {
+        let mut table = Self { entries: BTreeMap::new() };
+        crate::system::methods(&mut table);
+        crate::session::methods(&mut table);
+        crate::user::methods(&mut table);
+        crate::tag::methods(&mut table);
+        crate::target::methods(&mut table);
+        crate::package::methods(&mut table);
+        crate::group::methods(&mut table);
+        crate::external_repo::methods(&mut table);
+        crate::channel::methods(&mut table);
+        crate::host::methods(&mut table);
+        crate::content::methods(&mut table);
+        crate::task::methods(&mut table);
+        crate::build::methods(&mut table);
+        crate::rpm::methods(&mut table);
+        crate::buildroot::methods(&mut table);
+        crate::repo::methods(&mut table);
+        crate::upload::methods(&mut table);
+        crate::worker::methods(&mut table);
+        table
+    }
+
+    /// Adds a method.
+    pub(crate) fn add<M: Handle>(&mut self) -> &mut Self {
+        let run: Run = |cx, arguments| {
+            Box::pin(async move {
+                let call: M = from_value(Value::Struct(arguments))?;
+                let answer = call.handle(cx).await?;
+                Ok(Box::new(answer) as Reply)
+            })
+        };
+        let entry = Entry {
+            name: M::NAME,
+            access: M::ACCESS,
+            effect: M::EFFECT,
+            params: M::PARAMS,
+            doc: M::DOC,
+            arguments: |schemas| M::json_schema(schemas),
+            answer: |schemas| schemas.subschema_for::<M::Output>(),
+            run,
+        };
+        self.entries.insert(M::NAME, entry);
+        self
+    }
+
+    /// A method, by name.
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// All methods, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+}

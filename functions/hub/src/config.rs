@@ -1,0 +1,68 @@
+//! Settings of a deployment.
+
+use std::{fmt, future::Future, pin::Pin};
+
+use chrono::TimeDelta;
+use toji_protocol::{id::HostId, queue_name::QueueUrls};
+
+use crate::Result;
+
+/// What a deployment may set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where files are read from (`…/kojifiles`), without a slash at the end.
+    pub topurl: String,
+    /// How long a builder holds a task without renewing it.
+    pub lease: TimeDelta,
+    /// Attempts at a task before it fails because its builders were lost.
+    pub max_attempts: i32,
+    /// newRepo tasks at once.
+    pub max_repo_tasks: i64,
+    /// newRepo tasks that are tried for a request.
+    pub repo_retries: i32,
+    /// How far a repo may lag behind its tag when no event is asked for.
+    pub repo_lag: TimeDelta,
+    /// The event that is asked for is rounded down to this.
+    pub repo_lag_window: TimeDelta,
+    /// How long an outdated repo is kept.
+    pub repo_lifetime: TimeDelta,
+    /// How long an expired repo's files are kept.
+    pub expired_repo_lifetime: TimeDelta,
+    /// How long a waitrepo task waits.
+    pub wait_repo_timeout: TimeDelta,
+    /// How repo files are compressed where the tag does not say (`repo.compression`).
+    pub repo_compression: toji_repodata::repo::Compression,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            topurl: String::new(),
+            lease: TimeDelta::seconds(120),
+            max_attempts: 4,
+            max_repo_tasks: 10,
+            repo_retries: 3,
+            repo_lag: TimeDelta::hours(1),
+            repo_lag_window: TimeDelta::minutes(10),
+            repo_lifetime: TimeDelta::days(7),
+            expired_repo_lifetime: TimeDelta::days(7),
+            wait_repo_timeout: TimeDelta::minutes(120),
+            repo_compression: toji_repodata::repo::Compression::Zstd,
+        }
+    }
+}
+
+/// The answer of [`QueueCredentials::issue`].
+pub type Issued<'a> = Pin<Box<dyn Future<Output = Result<QueueUrls>> + Send + 'a>>;
+
+/// Gives builders short-lived credentials that open their own queues and no other: the local server's own, or AWS STS's.
+pub trait QueueCredentials: Send + Sync {
+    /// Completes `urls`, whose `own` and `bins` are set, with credentials for just those.
+    fn issue(&self, host: HostId, urls: QueueUrls) -> Issued<'_>;
+}
+
+impl fmt::Debug for dyn QueueCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("QueueCredentials")
+    }
+}

@@ -1,0 +1,5 @@
+//! placeholder
+
+use crate::call::Table;
+
+pub(crate) fn methods(_table: &mut Table) {}

@@ -1,0 +1,107 @@
+//! Uploads in parts, each to a URL that is signed for its number and its digest. Only the hub can make a file of the parts.
+
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    primitives::ByteStream,
+    types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::{Result, Store, StoreError, object::presigning};
+
+/// A part that has arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// As S3 answered it.
+    pub etag: String,
+    /// Its SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+impl Store {
+    /// Begins an upload in parts; answers its id. Nothing is visible at `key` until it is completed.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses.
+    pub async fn start_multipart(&self, key: &str) -> Result<String> {
+        let start = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
+        let start = start.checksum_algorithm(ChecksumAlgorithm::Sha256).checksum_type(ChecksumType::Composite);
+        let started = start.send().await.map_err(|error| StoreError::new(key, error))?;
+        Ok(started.upload_id.unwrap_or_default())
+    }
+
+    /// A URL that takes part `number` (from 1) if its SHA-256 is `sha256` (hex).
+    ///
+    /// # Errors
+    /// [`StoreError::Mismatch`] when the digest is none; otherwise when there are no credentials to sign with.
+    pub async fn presign_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: i32,
+        sha256: &str,
+        lasts: Duration,
+    ) -> Result<String> {
+        let part = self.client.upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number);
+        let signed = part.checksum_sha256(digest_base64(key, sha256)?).presigned(presigning(key, lasts)?).await;
+        Ok(signed.map_err(|error| StoreError::new(key, error))?.uri().to_owned())
+    }
+
+    /// Sends a part ourselves.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses.
+    pub async fn put_part(&self, key: &str, upload: &str, number: i32, body: Bytes) -> Result<Part> {
+        let sha256 = hex::encode(Sha256::digest(&body));
+        let part = self.client.upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number);
+        let part = part.checksum_sha256(digest_base64(key, &sha256)?).body(ByteStream::from(body));
+        let sent = part.send().await.map_err(|error| StoreError::new(key, error))?;
+        Ok(Part { etag: sent.e_tag.unwrap_or_default(), sha256 })
+    }
+
+    /// Makes a file of all the parts, in order. Completing the same upload twice succeeds twice.
+    ///
+    /// # Errors
+    /// [`StoreError::Mismatch`] when a part is missing, too small, or not what its digest says; [`StoreError::Missing`] when the
+    /// upload is not there and the file is neither.
+    pub async fn complete(&self, key: &str, upload: &str, parts: &[Part]) -> Result<()> {
+        let mut completed = Vec::with_capacity(parts.len());
+        for (number, part) in (1..).zip(parts) {
+            let sha256 = digest_base64(key, &part.sha256)?;
+            completed
+                .push(CompletedPart::builder().part_number(number).e_tag(&part.etag).checksum_sha256(sha256).build());
+        }
+        let done = self.client.complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
+        let done = done.multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(completed)).build());
+        match done.send().await.map_err(|error| StoreError::new(key, error)) {
+            Ok(_) => Ok(()),
+            // completed before, and the answer was lost
+            Err(StoreError::Missing(_)) if self.head(key).await?.is_some() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives an upload in parts up; no fault when there is none.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses.
+    pub async fn abort(&self, key: &str, upload: &str) -> Result<()> {
+        let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
+        match abort.send().await.map_err(|error| StoreError::new(key, error)) {
+            Ok(_) | Err(StoreError::Missing(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn digest_base64(key: &str, sha256: &str) -> Result<String> {
+    let bytes = hex::decode(sha256).ok().filter(|bytes| bytes.len() == 32);
+    let bytes = bytes.ok_or_else(|| StoreError::Mismatch {
+        key: key.to_owned(),
+        message: format!("'{sha256}' is no SHA-256 in hex"),
+    })?;
+    Ok(BASE64_STANDARD.encode(bytes))
+}
