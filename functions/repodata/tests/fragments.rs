@@ -1,4 +1,5 @@
 //! Our fragments against createrepo_c's, byte for byte, for real RPMs and for ones that rpmbuild would not make.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod common;
 
@@ -56,8 +57,11 @@ fn base_rpm() -> Vec<u8> {
     fs::read(binary).unwrap()
 }
 
+/// A name and a change to the tags.
+type Variant<'a> = (&'a str, &'a dyn Fn(&mut Tags));
+
 /// Writes variants of one RPM into a directory and compares them.
-fn compare_variants(variants: &[(&str, &dyn Fn(&mut Tags))]) {
+fn compare_variants(variants: &[Variant<'_>]) {
     let base = base_rpm();
     let dir = tempfile::tempdir().unwrap();
     for (name, change) in variants {
@@ -304,7 +308,7 @@ fn glibc_requirements() {
         }
     };
     let changes: Vec<_> = pairs.iter().map(|(name, rests)| (name.as_str(), change(rests.clone()))).collect();
-    let variants: Vec<(&str, &dyn Fn(&mut Tags))> =
+    let variants: Vec<Variant<'_>> =
         changes.iter().map(|(name, change)| (*name, change as &dyn Fn(&mut Tags))).collect();
     compare_variants(&variants);
 }

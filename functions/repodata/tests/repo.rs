@@ -1,4 +1,5 @@
 //! Repositories made by us, read by dnf, beside createrepo_c's of the same packages.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod common;
 
@@ -24,14 +25,12 @@ fn settings(compression: Compression) -> Settings {
 fn save(dir: &Path, files: Vec<(RepoFile, Vec<u8>)>) {
     let repodata = dir.join("repodata");
     fs::create_dir_all(&repodata).unwrap();
-    let mut hrefs = Vec::new();
     for (file, bytes) in &files {
         assert_eq!(file.size, bytes.len() as u64);
         assert_eq!(file.checksum, hex::encode(Sha256::digest(bytes)));
         fs::write(repodata.join(file.file_name()), bytes).unwrap();
-        hrefs.push(format!("repodata/{}", file.file_name()));
     }
-    let listed: Vec<_> = files.iter().zip(&hrefs).map(|((file, _), href)| (file, href.as_str())).collect();
+    let listed: Vec<_> = files.iter().map(|(file, _)| (file, None)).collect();
     fs::write(repodata.join("repomd.xml"), repomd("1", 1_700_000_000, &listed)).unwrap();
 }
 
@@ -151,6 +150,25 @@ fn every_file_is_createrepos_but_for_the_order() {
             assert_eq!(common::packages(&pre_flags(&text)), common::packages(&pre_flags(&theirs)));
         }
     }
+}
+
+#[test]
+fn data_files_may_live_beside_the_repository() {
+    let (dir, packages) = built();
+    let ours = tempfile::tempdir().unwrap();
+    let (data, arch) = (ours.path().join("data"), ours.path().join("1/x86_64/repodata"));
+    fs::create_dir_all(&data).unwrap();
+    fs::create_dir_all(&arch).unwrap();
+    let files = write_packages(&packages, settings(Compression::Gzip));
+    for (file, bytes) in &files {
+        fs::write(data.join(file.file_name()), bytes).unwrap();
+    }
+    let base = format!("file://{}", data.display());
+    let listed: Vec<_> = files.iter().map(|(file, _)| (file, Some(base.as_str()))).collect();
+    fs::write(arch.join("repomd.xml"), repomd("1", 1, &listed)).unwrap();
+    let names = dnf(&ours.path().join("1/x86_64"), &["repoquery", "--file", "/usr/share/odd/x", "--qf", "%{name}"]);
+    assert_eq!(names.trim(), "odd");
+    drop(dir);
 }
 
 #[test]

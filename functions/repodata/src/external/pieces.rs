@@ -30,6 +30,13 @@ impl<R: BufRead> Pieces<R> {
         if self.done {
             return Ok(None);
         }
+        let next = self.read_piece();
+        // Nothing comes after the first error, so that nobody can loop on it.
+        self.done = !matches!(next, Ok(Some(_)));
+        next
+    }
+
+    fn read_piece(&mut self) -> Result<Option<String>, ExternalError> {
         loop {
             if let Some(end) = memmem::find(&self.buffer, END) {
                 let rest = self.buffer.split_off(end + END.len());
@@ -73,7 +80,6 @@ impl<R: BufRead> Pieces<R> {
 
     /// What is left must be the end of the document: a cut-off file is an error even if nobody gave its checksum.
     fn finish(&mut self) -> Result<(), ExternalError> {
-        self.done = true;
         let rest = String::from_utf8_lossy(&self.buffer);
         let closed = rest.trim_end().ends_with(&format!("</{}>", self.root));
         let empty = rest.trim_end().ends_with("/>") && rest.contains(&format!("<{}", self.root));

@@ -103,7 +103,7 @@ impl Repomd {
 impl Record {
     /// A reader of the plain bytes of the downloaded file. Reading fails with `InvalidData` where size or checksum, of
     /// the file or of the plain bytes, are not those of the record. The last byte must be read for this to be known.
-    pub fn reader<'a>(&self, file: impl Read + 'a) -> Result<impl BufRead + 'a, ExternalError> {
+    pub fn reader<'a, R: Read + 'a>(&self, file: R) -> Result<impl BufRead + use<'a, R>, ExternalError> {
         let file = BufReader::new(CheckedReader::new(file, &self.checksum, self.size)?);
         let plain = decompress(file)?;
         let plain: Box<dyn Read + 'a> = match &self.open_checksum {

@@ -81,7 +81,7 @@ fn area_key_id(mut area: &[u8]) -> Option<Vec<u8>> {
     while let Some((&first, _)) = area.split_first() {
         let (length, header) = match first {
             0..=191 => (usize::from(first), 1),
-            192..=254 => ((usize::from(first) - 192 << 8) + usize::from(*area.get(1)?) + 192, 2),
+            192..=254 => (((usize::from(first) - 192) << 8) + usize::from(*area.get(1)?) + 192, 2),
             255 => (area.get(1..5)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), 5),
         };
         let (subpacket, rest) = area.get(header..)?.split_at_checked(length)?;
