@@ -15,6 +15,13 @@ BEGIN
 END
 $$;
 
+-- Whether a versioned row counts: now, or at a past event. A row made and revoked by one event never does.
+CREATE FUNCTION is_live(active boolean, create_event bigint, revoke_event bigint, at bigint) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN at IS NULL THEN active IS TRUE
+                ELSE create_event <= at AND (revoke_event IS NULL OR at < revoke_event) END
+$$;
+
 CREATE TABLE users (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE,

@@ -78,7 +78,8 @@ CREATE TABLE tag_packages (
     UNIQUE (package_id, tag_id, active),
     PRIMARY KEY (create_event, package_id, tag_id)
 );
-CREATE INDEX tag_packages_tag ON tag_packages (tag_id);
+CREATE INDEX tag_packages_tag ON tag_packages (tag_id, create_event);
+CREATE INDEX tag_packages_revoked ON tag_packages (tag_id, revoke_event) WHERE revoke_event IS NOT NULL;
 
 CREATE TABLE tag_package_owners (
     package_id bigint NOT NULL REFERENCES package (id),

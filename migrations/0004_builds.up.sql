@@ -53,6 +53,7 @@ CREATE TABLE tag_listing (
     PRIMARY KEY (create_event, build_id, tag_id)
 );
 CREATE INDEX tag_listing_tag ON tag_listing (tag_id, create_event);
+CREATE INDEX tag_listing_revoked ON tag_listing (tag_id, revoke_event) WHERE revoke_event IS NOT NULL;
 
 -- Changes that matter to a tag's repos and are in no versioned table.
 -- VOLUME_CHANGE 0, IMPORT 1, MANUAL 2, DRAFT_PROMOTION 3
@@ -64,6 +65,28 @@ CREATE TABLE tag_updates (
     update_type smallint NOT NULL
 );
 CREATE INDEX tag_updates_tag ON tag_updates (tag_id, update_event);
+
+-- Every event that changed a tag itself. What it inherits and its external repos' own changes come on top.
+CREATE VIEW tag_change AS
+    SELECT tag_id, create_event AS event FROM tag_listing
+    UNION ALL SELECT tag_id, revoke_event FROM tag_listing WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM tag_inheritance
+    UNION ALL SELECT tag_id, revoke_event FROM tag_inheritance WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM tag_config
+    UNION ALL SELECT tag_id, revoke_event FROM tag_config WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM tag_extra
+    UNION ALL SELECT tag_id, revoke_event FROM tag_extra WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM tag_packages
+    UNION ALL SELECT tag_id, revoke_event FROM tag_packages WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM tag_external_repos
+    UNION ALL SELECT tag_id, revoke_event FROM tag_external_repos WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM group_config
+    UNION ALL SELECT tag_id, revoke_event FROM group_config WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM group_req_listing
+    UNION ALL SELECT tag_id, revoke_event FROM group_req_listing WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, create_event AS event FROM group_package_listing
+    UNION ALL SELECT tag_id, revoke_event FROM group_package_listing WHERE revoke_event IS NOT NULL
+    UNION ALL SELECT tag_id, update_event FROM tag_updates;
 
 CREATE TABLE repo (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

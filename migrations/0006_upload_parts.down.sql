@@ -1,0 +1,2 @@
+DROP TABLE upload_part;
+ALTER TABLE upload DROP COLUMN adler32;
