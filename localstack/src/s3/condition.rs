@@ -95,6 +95,7 @@ mod tests {
             headers: super::super::index::Headers::default(),
             checksum: None,
             blobs: Vec::new(),
+            part_numbers: Vec::new(),
         }
     }
 

@@ -83,6 +83,9 @@ pub(super) struct Object {
     pub(super) checksum: Option<(Checksum, Kind)>,
     /// One; or the parts that a multipart upload was completed with.
     pub(super) blobs: Vec<Arc<Blob>>,
+    /// The numbers that those parts had; empty if it was not a multipart upload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) part_numbers: Vec<i32>,
 }
 
 impl Object {
@@ -91,7 +94,7 @@ impl Object {
     }
 
     pub(super) fn is_multipart(&self) -> bool {
-        self.etag.contains('-')
+        !self.part_numbers.is_empty()
     }
 }
 
@@ -279,6 +282,7 @@ mod tests {
                 headers: Headers::default(),
                 checksum: None,
                 blobs: Vec::new(),
+                part_numbers: Vec::new(),
             })
         };
         let (bucket, key, id) = (|| "b".to_owned(), || "k".to_owned(), || "i".to_owned());

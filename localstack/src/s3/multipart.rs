@@ -170,6 +170,7 @@ pub(super) async fn complete(
         headers: upload.headers.clone(),
         checksum,
         blobs: parts.iter().map(|part| part.blob.clone()).collect(),
+        part_numbers: named.iter().filter_map(|name| name.part_number).collect(),
     });
     let mut answer = CompleteMultipartUploadOutput {
         location: Some(format!("/{bucket}/{key}")),
@@ -276,10 +277,7 @@ fn copied_span(range: Option<&str>, size: u64) -> S3Result<std::ops::Range<u64>>
 /// The parts that the client names, if they are what the upload has and make an object.
 fn chosen<'a>(upload: &'a Upload, named: &[CompletedPart]) -> S3Result<Vec<&'a Part>> {
     if named.is_empty() {
-        return Err(s3_error!(
-            MalformedXML,
-            "The XML you provided was not well-formed or did not validate against our published schema"
-        ));
+        return Err(s3_error!(InvalidRequest, "You must specify at least one part"));
     }
     let ordered = named.windows(2).all(|two| two[0].part_number < two[1].part_number);
     if !ordered {
@@ -297,7 +295,9 @@ fn chosen<'a>(upload: &'a Upload, named: &[CompletedPart]) -> S3Result<Vec<&'a P
             return Err(invalid_part());
         }
         for (algorithm, value) in given_checksums!(name) {
-            let known = part.checksum.as_ref().filter(|sum| sum.algorithm == algorithm);
+            // An upload that is not summed knows no sums, though its parts may have been checked.
+            let known = part.checksum.as_ref().filter(|_| upload.checksum.is_some());
+            let known = known.filter(|sum| sum.algorithm == algorithm);
             if value.is_some() && value != known.map(|sum| sum.value.as_str()) {
                 return Err(invalid_part());
             }

@@ -184,7 +184,10 @@ impl View {
 }
 
 fn part_span(object: &Object, number: i32) -> S3Result<Span<u64>> {
-    let index = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
+    let index = match object.is_multipart() {
+        true => object.part_numbers.iter().position(|known| *known == number),
+        false => (number == 1).then_some(0),
+    };
     let found = index.and_then(|index| object.blobs.get(index).map(|blob| (index, blob)));
     let (index, blob) = found.ok_or_else(|| {
         unlisted("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE, "The requested partnumber is not satisfiable")

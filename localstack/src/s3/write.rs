@@ -202,6 +202,7 @@ fn single(blob: Arc<Blob>, digests: Digests, headers: Headers) -> Object {
         headers,
         checksum: digests.checksum.map(|sum| (sum, Kind::FullObject)),
         blobs: vec![blob],
+        part_numbers: Vec::new(),
     }
 }
 

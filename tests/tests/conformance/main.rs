@@ -18,6 +18,12 @@ mod target;
 
 use target::Target;
 
+/// No case takes longer, unless something hangs.
+async fn in_time(case: impl Future<Output = ()>) {
+    let limit = std::time::Duration::from_secs(60);
+    tokio::time::timeout(limit, case).await.expect("the case ends in time");
+}
+
 /// Makes two tests of each case, `ours::…` and `localstack::…`.
 macro_rules! cases {
     ($($module:ident { $($case:ident $(: not on localstack because $why:literal)?,)* })*) => {
@@ -25,7 +31,7 @@ macro_rules! cases {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    crate::$module::$case(&crate::Target::ours().await).await;
+                    crate::in_time(crate::$module::$case(&crate::Target::ours().await)).await;
                 })*
             })*
         }
@@ -39,7 +45,7 @@ macro_rules! cases {
                         return;
                     }
                     match crate::Target::localstack().await {
-                        Some(target) => crate::$module::$case(&target).await,
+                        Some(target) => crate::in_time(crate::$module::$case(&target)).await,
                         None => eprintln!("skipped: TOJI_TEST_LOCALSTACK holds no URL of a LocalStack"),
                     }
                 })*
@@ -59,7 +65,7 @@ cases! {
         a_streamed_body_is_summed_in_a_trailer,
         ranges_are_served,
         keys_may_be_anything,
-        a_reader_sees_one_object_whole,
+        a_reader_sees_one_object_whole: not on localstack because "a write waits there for readers",
     }
     copies {
         a_copy_has_the_content_and_the_headers,
@@ -71,6 +77,7 @@ cases! {
     listing {
         a_delimiter_rolls_up,
         pages_follow_each_other,
+        a_wrong_token_is_refused: not on localstack because "it fails with an internal error",
         names_can_be_encoded,
         many_are_deleted_at_once,
     }
@@ -105,6 +112,7 @@ cases! {
         attributes_tell,
         dead_letters_are_moved,
         bad_requests_are_refused,
+        limits_are_kept: not on localstack because "it checks few of them",
         a_queue_can_be_purged,
         each_message_goes_to_one_receiver,
     }

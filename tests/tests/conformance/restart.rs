@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use toji_local::credentials;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -133,12 +133,16 @@ async fn an_upload_goes_on_after_a_kill() {
     let mut servers = Servers::start(dir.path()).await;
     servers.s3.create_bucket().bucket("kept").send().await.unwrap();
     let create = servers.s3.create_multipart_upload().bucket("kept").key("k").metadata("a", "b");
+    let create = create.checksum_algorithm(ChecksumAlgorithm::Crc32);
     let id = create.send().await.unwrap().upload_id.unwrap();
     let content = bytes((5 << 20) + 10);
     let mut parts = Vec::new();
     for (number, part) in (1..).zip(content.chunks(5 << 20)) {
         let upload = servers.s3.upload_part().bucket("kept").key("k").upload_id(&id);
-        let upload = upload.part_number(number).body(ByteStream::from(part.to_vec()));
+        let upload = upload
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .part_number(number)
+            .body(ByteStream::from(part.to_vec()));
         let uploaded = upload.send().await.unwrap();
         let part = CompletedPart::builder().part_number(number).e_tag(uploaded.e_tag().unwrap());
         let part = part.set_checksum_crc32(uploaded.checksum_crc32().map(str::to_owned));
