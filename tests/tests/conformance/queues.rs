@@ -59,7 +59,7 @@ pub(crate) async fn a_queue_is_made_once(target: &Target) {
     let found = sqs.get_queue_url().queue_name(&name).send().await.unwrap();
     assert_eq!(found.queue_url(), Some(url.as_str()));
     let listed = sqs.list_queues().queue_name_prefix(&name).send().await.unwrap();
-    assert_eq!(listed.queue_urls(), [url.clone()]);
+    assert_eq!(listed.queue_urls(), std::slice::from_ref(&url));
     sqs.delete_queue().queue_url(&url).send().await.unwrap();
     assert_eq!(code!(sqs.get_queue_url().queue_name(&name).send().await), NO_QUEUE);
     assert_eq!(code!(sqs.create_queue().queue_name("a b").send().await), "InvalidParameterValue");
