@@ -189,6 +189,21 @@ impl Queues {
         Ok(url)
     }
 
+    /// Asks SQS whether it answers.
+    ///
+    /// # Errors
+    /// When it does not; a queue that does not exist yet is no error.
+    pub async fn check(&self) -> Result<(), QueueError> {
+        let name = format!("{}{}", self.prefix, QueueName::Coordinator);
+        match self.client.get_queue_url().queue_name(&name).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match QueueError::new(&name, error) {
+                error if error.is_missing => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
     /// Sends messages, in as few calls as SQS allows.
     ///
     /// # Errors
@@ -224,6 +239,24 @@ impl Queues {
             }
         }
         Ok(())
+    }
+
+    /// About how many messages wait in a queue or are in somebody's hands.
+    ///
+    /// # Errors
+    /// When SQS cannot be reached or refuses.
+    pub async fn depth(&self, queue: &QueueName) -> Result<i64, QueueError> {
+        use aws_sdk_sqs::types::QueueAttributeName as Name;
+        let url = self.url(queue).await?;
+        let counts = [
+            Name::ApproximateNumberOfMessages,
+            Name::ApproximateNumberOfMessagesNotVisible,
+            Name::ApproximateNumberOfMessagesDelayed,
+        ];
+        let request = self.client.get_queue_attributes().queue_url(&url).set_attribute_names(Some(counts.to_vec()));
+        let answer = request.send().await.map_err(|error| QueueError::new(&url, error))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        Ok(attributes.values().filter_map(|count| count.parse::<i64>().ok()).sum())
     }
 
     /// One queue, to listen to.

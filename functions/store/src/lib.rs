@@ -6,6 +6,7 @@
 mod copy;
 mod multipart;
 mod object;
+mod read;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use aws_sdk_s3::{
 };
 pub use multipart::Part;
 pub use object::{Object, PutOutcome};
+pub use read::{Read, ReadConditions, ReadOutcome};
 use thiserror::Error;
 
 /// Why S3 did not do what it was asked.

@@ -200,6 +200,6 @@ async fn collect(key: &str, body: ByteStream) -> Result<Bytes> {
     Ok(body.into_bytes())
 }
 
-fn time(time: Option<aws_sdk_s3::primitives::DateTime>) -> DateTime<Utc> {
+pub(crate) fn time(time: Option<aws_sdk_s3::primitives::DateTime>) -> DateTime<Utc> {
     time.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos())).unwrap_or_default()
 }

@@ -125,7 +125,7 @@ pub fn secret_hash(secret: &str) -> Vec<u8> {
 }
 
 /// Finds out who calls, in one statement.
-pub(super) async fn authenticate(cx: &mut Cx, auth: &Auth, method: &str) -> Result<Caller> {
+pub(crate) async fn authenticate(cx: &mut Cx, auth: &Auth, method: &str) -> Result<Caller> {
     match auth {
         Auth::Nobody => Ok(Caller::Nobody),
         Auth::Bearer(token) => by_token(cx, token).await,

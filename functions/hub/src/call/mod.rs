@@ -10,6 +10,7 @@ mod multi;
 mod receipt;
 mod table;
 
+pub(crate) use auth::authenticate;
 pub use auth::{Auth, Caller, CallerSession, CallerUser, secret_hash};
 use chrono::{DateTime, Utc};
 pub use cx::Cx;

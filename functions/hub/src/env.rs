@@ -1,0 +1,127 @@
+//! A hub from the environment: how every Lambda function begins.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `DATABASE_URL` | Postgres |
+//! | `TOJI_BUCKET` | the bucket |
+//! | `TOJI_TOPURL` | where files are read from, `…/kojifiles` |
+//! | `TOJI_QUEUE_PREFIX` | what the queues' names begin with; `toji-` unless said |
+//! | `TOJI_LEASE_SECONDS` | how long a silent builder keeps its task |
+//! | `AWS_REGION` | `us-east-1` unless said |
+//! | `AWS_ENDPOINT_URL` | S3 and SQS elsewhere than on AWS: LocalStack |
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use chrono::TimeDelta;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use thiserror::Error as ThisError;
+use toji_protocol::{
+    id::HostId,
+    queue::{QueueAccess, Queues},
+    queue_name::QueueUrls,
+};
+use toji_store::{Store, StoreAccess};
+
+use crate::{
+    Error, Hub,
+    config::{Config, Issued, QueueCredentials},
+};
+
+/// A function answers one request at a time; the second connection is for what a request does beside its transaction.
+const CONNECTIONS: u32 = 2;
+
+/// Shorter than the server's own idle timeout, so that no request begins on a connection that the server has closed.
+const IDLE: Duration = Duration::from_secs(45);
+
+/// What is wrong with the environment.
+#[derive(Debug, ThisError)]
+pub enum EnvError {
+    /// A variable is missing.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// A variable makes no sense.
+    #[error("the environment variable {name} makes no sense: {problem}")]
+    Senseless {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Hub {
+    /// Puts a hub together from the environment. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// When a variable is missing or makes no sense.
+    pub async fn from_env() -> Result<Self, EnvError> {
+        let database: PgConnectOptions = parsed("DATABASE_URL")?.ok_or(EnvError::Missing("DATABASE_URL"))?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(Duration::from_secs(10))
+            .idle_timeout(IDLE)
+            .connect_lazy_with(database);
+        let region = optional("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned());
+        let endpoint = optional("AWS_ENDPOINT_URL");
+        let access = StoreAccess {
+            endpoint: endpoint.clone(),
+            region: region.clone(),
+            credentials: None,
+            bucket: optional("TOJI_BUCKET").ok_or(EnvError::Missing("TOJI_BUCKET"))?,
+        };
+        let queue_access = QueueAccess { endpoint: endpoint.clone(), region: region.clone(), credentials: None };
+        let prefix = optional("TOJI_QUEUE_PREFIX").unwrap_or_else(|| "toji-".to_owned());
+        let topurl = optional("TOJI_TOPURL").ok_or(EnvError::Missing("TOJI_TOPURL"))?;
+        let mut config = Config { topurl: topurl.trim_end_matches('/').to_owned(), ..Config::default() };
+        if let Some(seconds) = parsed("TOJI_LEASE_SECONDS")? {
+            config.lease = TimeDelta::seconds(seconds);
+        }
+        let keys = match (optional("AWS_ACCESS_KEY_ID"), optional("AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) if endpoint.is_some() => Some(Credentials::from_keys(id, secret, None)),
+            _ => None,
+        };
+        let store = Store::connect(&access).await;
+        let queues = Queues::new(queue_access.client().await, &prefix);
+        Ok(Self::new(pool, store, queues, Box::new(SameForAll { endpoint, region, keys }), config))
+    }
+}
+
+fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn parsed<T>(name: &'static str) -> Result<Option<T>, EnvError>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let senseless = |problem: T::Err| EnvError::Senseless { name, problem: problem.to_string() };
+    optional(name).map(|value| value.parse().map_err(senseless)).transpose()
+}
+
+/// Hands the same keys to every builder: for emulators, where nothing is guarded.
+pub struct SameForAll {
+    /// Where SQS is.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: String,
+    /// The keys; None on AWS, where nobody may have the hub's own.
+    pub keys: Option<Credentials>,
+}
+
+impl QueueCredentials for SameForAll {
+    fn issue(&self, _host: HostId, mut urls: QueueUrls) -> Issued<'_> {
+        Box::pin(async move {
+            let keys = self.keys.as_ref().ok_or_else(|| {
+                Error::internal(anyhow::anyhow!(
+                    "this deployment has nobody who gives builders credentials for their queues"
+                ))
+            })?;
+            urls.endpoint.clone_from(&self.endpoint);
+            urls.region.clone_from(&self.region);
+            keys.access_key_id().clone_into(&mut urls.access_key_id);
+            keys.secret_access_key().clone_into(&mut urls.secret_access_key);
+            Ok(urls)
+        })
+    }
+}
