@@ -19,7 +19,7 @@ pub(super) fn create(store: &Store, request: S3Request<CreateBucketInput>) -> S3
         let event = missing.then(|| Event::BucketMade { bucket, at: now() });
         Ok((event, ()))
     })?;
-    Ok(S3Response::new(CreateBucketOutput { location: Some(location), ..CreateBucketOutput::default() }))
+    Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
 }
 
 /// Tells whether there is one.
