@@ -1,1 +1,39 @@
-fn main() {}
+//! `toji`: the command line.
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+
+mod argument;
+mod call_line;
+mod command_line;
+mod commands;
+mod config;
+mod failure;
+mod fetch;
+mod output;
+mod poll;
+mod repo_wait;
+mod session;
+mod source_rpm;
+mod task_label;
+mod task_log;
+mod watch;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let command_line = command_line::CommandLine::parse();
+    match command_line.run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let (said, code) = failure::explain(&error);
+            if let Some(said) = said {
+                // Nobody is left to tell when this fails, too.
+                let _ = writeln!(std::io::stderr(), "toji: {said}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}

@@ -26,6 +26,7 @@ mod upload;
 pub use download::Download;
 pub use error::ClientError;
 pub use retry::Retry;
+pub use upload::FileDigest;
 
 /// The header that names a logical call, the same on each of its retries.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

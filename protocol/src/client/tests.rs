@@ -241,6 +241,21 @@ async fn a_file_that_changed_size_is_not_sent() {
 }
 
 #[tokio::test]
+async fn digests_parts_and_the_whole() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let empty = FileDigest::of(file.path()).await.unwrap();
+    assert_eq!(empty, FileDigest { size: 0, sha256: sha256(b""), parts: vec![sha256(b"")] });
+
+    let content: Vec<u8> = (0..9 << 20).map(|at: u32| (at >> 8) as u8).collect();
+    std::fs::write(file.path(), &content).unwrap();
+    let digest = FileDigest::of(file.path()).await.unwrap();
+    assert_eq!(digest.parts, [sha256(&content[..8 << 20]), sha256(&content[8 << 20..])]);
+    assert_eq!((digest.size, digest.sha256), (9 << 20, sha256(&content)));
+    std::fs::write(file.path(), &content[..8 << 20]).unwrap();
+    assert_eq!(FileDigest::of(file.path()).await.unwrap().parts.len(), 1, "no empty part at the end");
+}
+
+#[tokio::test]
 async fn downloads_the_rest() {
     let rest = answer("206 Partial Content", "content-range: bytes 4-7/8\r\n", "efgh");
     let (server, requests) = serve(vec![rest, answer("416 Range Not Satisfiable", "", ""), ok("abcdefgh")]);

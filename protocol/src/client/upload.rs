@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,13 +15,68 @@ use reqwest::header::{ETAG, HeaderMap};
 use sha2::{Digest, Sha256};
 
 use super::{Client, ClientError};
-use crate::method::upload::{UploadPlan, UploadedPart};
+use crate::method::upload::{UploadPlan, UploadedPart, part_size};
 
 /// Parts on their way at once, each held in memory.
 const AT_ONCE: usize = 4;
 
 /// The header by which S3 verifies what it receives.
 const CHECKSUM: &str = "x-amz-checksum-sha256";
+
+/// Bytes read at once while a file is digested.
+const PIECE: usize = 256 * 1024;
+
+/// What is told of a file before its upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileDigest {
+    /// Bytes.
+    pub size: i64,
+    /// The SHA-256, lower-case hex.
+    pub sha256: String,
+    /// The SHA-256 of each part of [`part_size`] bytes, lower-case hex; an empty file has one part.
+    pub parts: Vec<String>,
+}
+
+impl FileDigest {
+    /// Reads a file and digests it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn of(path: &Path) -> Result<Self, ClientError> {
+        let path = path.to_owned();
+        let target = path.clone();
+        let digested = tokio::task::spawn_blocking(move || digest(&target)).await;
+        let digested = digested.map_err(io::Error::other).and_then(|digested| digested);
+        digested.map_err(|error| ClientError::File { path, error })
+    }
+}
+
+fn digest(path: &Path) -> io::Result<FileDigest> {
+    let mut file = File::open(path)?;
+    let size = i64::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let part_size = part_size(size) as u64;
+    let (mut whole, mut parts, mut read) = (Sha256::new(), Vec::new(), 0);
+    let mut piece = vec![0; PIECE];
+    while read < size as u64 || parts.is_empty() {
+        let mut part = Sha256::new();
+        let mut rest = (&mut file).take(part_size);
+        loop {
+            let length = rest.read(&mut piece)?;
+            if length == 0 {
+                break;
+            }
+            whole.update(&piece[..length]);
+            part.update(&piece[..length]);
+            read += length as u64;
+        }
+        // A file that shrinks meanwhile would otherwise be waited for without end.
+        if read < size as u64 && rest.limit() > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        parts.push(hex::encode(part.finalize()));
+    }
+    Ok(FileDigest { size, sha256: hex::encode(whole.finalize()), parts })
+}
 
 /// A part of a file.
 struct Part {
@@ -31,7 +86,7 @@ struct Part {
 }
 
 impl Client {
-    /// Uploads a file by its plan, several parts at once, each tried again by itself. `progress` is told the bytes of each
+    /// Uploads a file by its plan ([`FileDigest::of`] is what the plan is made from), several parts at once, each tried again by itself. `progress` is told the bytes of each
     /// part that has arrived. The answer is for `upload.finish` or `host.finishUpload`.
     ///
     /// # Errors
