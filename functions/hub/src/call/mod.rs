@@ -75,7 +75,8 @@ impl Hub {
         };
         let reply = run(entry, &mut cx, request.positional, request.named).await?;
         if let Some(receipt) = receipt {
-            receipt::keep(&mut cx, receipt, &*reply).await?;
+            let reply = serde_json::to_value(&*reply).map_err(Error::internal)?;
+            receipt::keep(&mut cx, receipt, reply).await?;
         }
         finish(&mut cx, entry.effect).await?;
         Ok(reply)

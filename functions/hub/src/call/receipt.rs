@@ -49,8 +49,7 @@ pub(super) async fn take(cx: &mut Cx, key: &str, method: &str, positional: &[Val
 }
 
 /// Keeps the answer with the key.
-pub(super) async fn keep(cx: &mut Cx, receipt: Receipt, reply: &(dyn erased_serde::Serialize + Send)) -> Result<()> {
-    let reply = serde_json::to_value(reply).map_err(Error::internal)?;
+pub(super) async fn keep(cx: &mut Cx, receipt: Receipt, reply: serde_json::Value) -> Result<()> {
     sqlx::query!("UPDATE call_receipt SET reply = $2 WHERE key = $1", receipt.key, reply)
         .execute(cx.db().await?)
         .await?;

@@ -1,0 +1,227 @@
+//! The front door for `/kojifiles`: objects as files, with ranges and conditions, and Koji's links rewritten.
+//!
+//! In production CloudFront does this, with a function that rewrites as [`key_of`] does. Here the bytes are handed through from
+//! S3 as they come.
+
+use std::fmt::Write;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+use toji_hub::Hub;
+use toji_store::{Object, Read, ReadConditions, ReadOutcome, StoreError};
+
+use crate::{error::Told, request_id::RequestId};
+
+/// What anybody may read; whatever else the bucket holds is the hub's own.
+const PUBLIC: [&str; 4] = ["packages", "repos", "scratch", "work"];
+
+/// Where an RPM of a repo is said to be: `repos/<tag>/<repo>/<arch>/toplink/…` stands for the root of everything.
+const LINK: &str = "toplink";
+const LINK_DEPTH: usize = 4;
+
+/// Serves `/kojifiles`, but for what is under `work/`.
+pub fn router(hub: Hub) -> Router {
+    Router::new().route("/kojifiles/{*path}", get(answer)).with_state(hub)
+}
+
+async fn answer(
+    State(hub): State<Hub>,
+    id: RequestId,
+    Path(path): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    match key_of(&path) {
+        Some(folder) if folder.ends_with('/') => list(&hub, &id, folder).await,
+        Some(key) => serve(&hub, &id, key, &method, &headers).await,
+        None => missing(&path),
+    }
+}
+
+/// The key of what is asked for; None when nobody may read it.
+fn key_of(path: &str) -> Option<&str> {
+    let mut rest = path;
+    let segments: Vec<&str> = path.splitn(LINK_DEPTH + 2, '/').collect();
+    if let ["repos", _, _, _, LINK, linked] = segments[..] {
+        rest = linked;
+    }
+    let top = rest.split('/').next()?;
+    PUBLIC.contains(&top).then_some(rest)
+}
+
+pub(crate) fn missing(path: &str) -> Response {
+    (StatusCode::NOT_FOUND, format!("there is no file {path}\n")).into_response()
+}
+
+/// Hands an object on.
+pub(crate) async fn serve(hub: &Hub, id: &RequestId, key: &str, method: &Method, headers: &HeaderMap) -> Response {
+    let served = if method == Method::HEAD { head(hub, key, headers).await } else { get_file(hub, key, headers).await };
+    match served {
+        Ok(response) => response,
+        Err(StoreError::Missing(_)) => missing(key),
+        Err(error) => Told::new(&error.into(), id).xmlrpc(),
+    }
+}
+
+async fn head(hub: &Hub, key: &str, headers: &HeaderMap) -> Result<Response, StoreError> {
+    let object = hub.store.head(key).await?.ok_or_else(|| StoreError::Missing(key.to_owned()))?;
+    let is_known = match text(headers, header::IF_NONE_MATCH) {
+        Some(tags) => tags.split(',').any(|tag| tag.trim() == object.etag || tag.trim() == "*"),
+        None => since(headers).is_some_and(|since| object.modified.timestamp() <= since.timestamp()),
+    };
+    let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    Ok((status, described(&object, object.size)).into_response())
+}
+
+async fn get_file(hub: &Hub, key: &str, headers: &HeaderMap) -> Result<Response, StoreError> {
+    let mut range = text(headers, header::RANGE).map(str::to_owned);
+    if let (Some(_), Some(expected)) = (&range, text(headers, header::IF_RANGE)) {
+        let object = hub.store.head(key).await?;
+        if !object.is_some_and(|object| expected == object.etag || expected == http_date(object.modified)) {
+            // the file has changed since: all of it
+            range = None;
+        }
+    }
+    let if_none_match = text(headers, header::IF_NONE_MATCH).map(str::to_owned);
+    // as HTTP has it, a tag overrules a date
+    let if_modified_since = if if_none_match.is_none() { since(headers) } else { None };
+    match hub.store.read(key, ReadConditions { range, if_none_match, if_modified_since }).await? {
+        ReadOutcome::Found(read) => Ok(stream_of(*read)),
+        ReadOutcome::NotModified => {
+            let etag = hub.store.head(key).await?.map(|object| object.etag).unwrap_or_default();
+            Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response())
+        }
+        ReadOutcome::OutOfRange => {
+            let size = hub.store.head(key).await?.map(|object| object.size).unwrap_or_default();
+            let range = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+            Ok((StatusCode::RANGE_NOT_SATISFIABLE, range, "the range lies behind the end\n").into_response())
+        }
+    }
+}
+
+fn stream_of(read: Read) -> Response {
+    let headers = described(&read.object, read.length);
+    let body = stream::unfold(read.body, |mut body| async move { body.next().await.map(|bytes| (bytes, body)) });
+    let body = Body::from_stream(body.fuse());
+    match read.content_range {
+        Some(range) => {
+            (StatusCode::PARTIAL_CONTENT, headers, [(header::CONTENT_RANGE, range)], body).into_response()
+        }
+        None => (headers, body).into_response(),
+    }
+}
+
+fn described(object: &Object, length: i64) -> [(header::HeaderName, String); 6] {
+    // what is replaced in place is asked for each time
+    let cache = if object.key.contains("/latest/") { "no-cache" } else { "public, max-age=60" };
+    [
+        (header::CONTENT_TYPE, content_type(&object.key).to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (header::ETAG, object.etag.clone()),
+        (header::LAST_MODIFIED, http_date(object.modified)),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::CACHE_CONTROL, cache.to_owned()),
+    ]
+}
+
+fn content_type(key: &str) -> &'static str {
+    match key.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("rpm") => "application/x-rpm",
+        Some("log" | "txt" | "cfg" | "spec") => "text/plain; charset=utf-8",
+        Some("xml") => "text/xml",
+        Some("json") => "application/json",
+        Some("gz") => "application/gzip",
+        Some("zst") => "application/zstd",
+        _ => "application/octet-stream",
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+fn http_date(at: DateTime<Utc>) -> String {
+    at.format(HTTP_DATE).to_string()
+}
+
+fn since(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = text(headers, header::IF_MODIFIED_SINCE)?;
+    Some(chrono::NaiveDateTime::parse_from_str(date, HTTP_DATE).ok()?.and_utc())
+}
+
+/// A key as a URL's path has it.
+pub(crate) fn encode(key: &str) -> String {
+    let mut path = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => path.push(byte as char),
+            _ => {
+                // writing to a String does not fail
+                let _ = write!(path, "%{byte:02X}");
+            }
+        }
+    }
+    path
+}
+
+/// A page for people who look around: what lies in a folder.
+async fn list(hub: &Hub, id: &RequestId, folder: &str) -> Response {
+    let objects = match hub.store.list(folder).await {
+        Ok(objects) => objects,
+        Err(error) => return Told::new(&error.into(), id).xmlrpc(),
+    };
+    let mut names: Vec<&str> = objects
+        .iter()
+        .filter_map(|object| object.key.strip_prefix(folder))
+        .map(|below| below.find('/').map_or(below, |slash| &below[..=slash]))
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.dedup();
+    if names.is_empty() {
+        return missing(folder);
+    }
+    let mut page = format!("<!doctype html><title>{0}</title><h1>{0}</h1>\n<ul>\n", escape(folder));
+    for name in names {
+        let _ = writeln!(page, "<li><a href=\"{}\">{}</a>", encode(name), escape(name));
+    }
+    page.push_str("</ul>\n");
+    Html(page).into_response()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_rewritten() {
+        let rpm = "packages/foo/1/2/x86_64/foo-1-2.x86_64.rpm";
+        for repo in ["repos/f42-build/17/x86_64", "repos/f42-build/latest/x86_64"] {
+            assert_eq!(key_of(&format!("{repo}/toplink/{rpm}")), Some(rpm));
+        }
+        assert_eq!(key_of(rpm), Some(rpm));
+        let metadata = "repos/f42/latest/x86_64/repodata/repomd.xml";
+        assert_eq!(key_of(metadata), Some(metadata));
+        assert_eq!(key_of("repos/f42/9/x86_64/toplink/.cache/x"), None);
+        assert_eq!(key_of("cache/frames/x"), None);
+        assert_eq!(key_of(""), None);
+    }
+
+    #[test]
+    fn keys_in_urls() {
+        assert_eq!(encode("a/b+c~1^2 %.rpm"), "a/b%2Bc~1%5E2%20%25.rpm");
+    }
+}
