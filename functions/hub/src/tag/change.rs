@@ -1,0 +1,86 @@
+//! When a tag changed, what it inherits included: what tells whether a repo is current.
+
+use sqlx::PgConnection;
+use toji_protocol::{
+    id::{EventId, Ref, TagId},
+    method::tag::{TagFirstChangeEvent, TagLastChangeEvent},
+};
+
+use super::{find, require_at, sql, with_ancestors};
+use crate::{
+    Error, Result,
+    call::{Cx, Handle},
+};
+
+async fn tags(conn: &mut PgConnection, tag: TagId, at: Option<EventId>, inherit: bool) -> Result<Vec<TagId>> {
+    if inherit { with_ancestors(conn, tag, at).await } else { Ok(vec![tag]) }
+}
+
+/// The last event that changed a tag: its own rows, or with `inherit` those of its ancestors, or an external repo that one of them has
+/// attached. `before` looks only at earlier events, with the inheritance as it was at that event.
+///
+/// # Errors
+/// When the walk through ancestors gets out of hand, or the database is away.
+pub async fn last_change(
+    conn: &mut PgConnection,
+    tag: TagId,
+    before: Option<EventId>,
+    inherit: bool,
+) -> Result<Option<EventId>> {
+    let deleted = sql::before_deletion(conn, &Ref::Id(tag)).await?.map(|event| EventId(event.0 + 1));
+    match (deleted, before) {
+        // nothing has happened to it since
+        (Some(deleted), None) => return Ok(Some(deleted)),
+        (Some(deleted), Some(before)) if deleted < before => return Ok(Some(deleted)),
+        _ => {}
+    }
+    let tags = tags(conn, tag, before, inherit).await?;
+    sql::last_change(conn, &tags, before).await
+}
+
+/// The first event after `after` that changed a tag, as [`last_change`] counts it, with the inheritance as it was at `after`.
+///
+/// # Errors
+/// When the walk through ancestors gets out of hand, or the database is away.
+pub async fn first_change(
+    conn: &mut PgConnection,
+    tag: TagId,
+    after: EventId,
+    inherit: bool,
+) -> Result<Option<EventId>> {
+    let tags = tags(conn, tag, Some(after), inherit).await?;
+    sql::first_change(conn, &tags, Some(after)).await
+}
+
+/// A tag that is there, or was.
+async fn known(conn: &mut PgConnection, tag: &Ref<TagId>) -> Result<TagId> {
+    if let Some((id, _)) = find(conn, tag).await? {
+        return Ok(id);
+    }
+    match sql::before_deletion(conn, tag).await? {
+        Some(event) => Ok(require_at(conn, tag, Some(event)).await?.0),
+        None => Err(Error::missing(format!("No such tag: {tag}"))),
+    }
+}
+
+impl Handle for TagLastChangeEvent {
+    async fn handle(self, cx: &mut Cx) -> Result<Option<EventId>> {
+        let conn = cx.db().await?;
+        let tag = known(conn, &self.tag).await?;
+        last_change(conn, tag, self.before, self.inherit).await
+    }
+}
+
+impl Handle for TagFirstChangeEvent {
+    async fn handle(self, cx: &mut Cx) -> Result<Option<EventId>> {
+        let conn = cx.db().await?;
+        let tag = known(conn, &self.tag).await?;
+        match self.after {
+            Some(after) => first_change(conn, tag, after, self.inherit).await,
+            None => {
+                let tags = tags(conn, tag, None, self.inherit).await?;
+                sql::first_change(conn, &tags, None).await
+            }
+        }
+    }
+}
