@@ -7,6 +7,7 @@ pub mod arch;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod id;
+pub mod log_part;
 pub mod method;
 pub mod nvr;
 pub mod object_key;

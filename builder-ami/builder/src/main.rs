@@ -1,2 +1,52 @@
-//! placeholder
-fn main() {}
+//! `toji-builder`: the builder daemon.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Takes build tasks from a toji hub and runs them.
+///
+/// Ends by SIGTERM or SIGINT, handing its tasks back, or when it was drained.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// The settings
+    #[arg(long, value_name = "FILE", default_value = "/etc/toji/builder.toml")]
+    config: PathBuf,
+    /// Write the log as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if args.json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    match run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let config = toji_builder::Config::load(&args.config)?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(toji_builder::run(config, shutdown).await?)
+}

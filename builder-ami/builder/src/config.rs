@@ -1,0 +1,292 @@
+//! What the operator decides: the TOML file, read and checked once at the start.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::scm::AllowList;
+
+/// The environment variable with the token that enrols a new builder.
+pub const ENROL_TOKEN: &str = "TOJI_ENROL_TOKEN";
+
+/// A builder's settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The hub's URL, without `/api`.
+    pub server: String,
+    /// The host's name.
+    pub name: String,
+    /// Where the builder keeps its identity and what outlives a restart. Its own: no two builders share one.
+    pub state_dir: PathBuf,
+    /// Where buildroots are made; `work` below `state_dir` unless said. It wants room.
+    work_dir: Option<PathBuf>,
+    /// What it builds, such as `x86_64`.
+    pub arches: Vec<String>,
+    /// The sum of task weights that a new host takes.
+    #[serde(default = "default_capacity")]
+    pub capacity: f64,
+    /// The channels that a new host is put into.
+    #[serde(default = "default_channels")]
+    pub channels: Vec<String>,
+    /// The most tasks at once, whatever they weigh.
+    #[serde(default = "default_max_jobs")]
+    pub max_jobs: u16,
+    /// How buildroots are made.
+    pub buildroot: BuildrootKind,
+    /// How `mock` is driven.
+    #[serde(default)]
+    pub mock: MockSettings,
+    /// Where sources may come from.
+    #[serde(default)]
+    pub scm: ScmSettings,
+    /// The least free space in `work_dir`, in MiB, with which tasks are taken.
+    #[serde(default = "default_minspace")]
+    pub minspace: u64,
+    /// Where files are read from, instead of what the hub says.
+    pub topurl: Option<String>,
+    /// A file with the token that enrols it; the environment's `TOJI_ENROL_TOKEN` comes first.
+    pub enrol_token_file: Option<PathBuf>,
+    /// `%vendor` of what is built.
+    #[serde(default = "default_maker")]
+    pub vendor: String,
+    /// `%packager` of what is built.
+    #[serde(default = "default_maker")]
+    pub packager: String,
+    /// `%distribution` of what is built.
+    #[serde(default = "default_maker")]
+    pub distribution: String,
+    /// What follows the architecture in `%_host`, which `configure` scripts are told.
+    #[serde(default = "default_host_triple")]
+    pub host_triple: String,
+    /// Seconds that rpmbuild may run.
+    #[serde(default = "default_build_timeout")]
+    pub build_timeout: u64,
+    /// How many filled roots are kept for the next tasks (bwrap only).
+    #[serde(default = "default_kept_roots")]
+    pub kept_roots: usize,
+}
+
+/// How buildroots are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BuildrootKind {
+    /// By `mock`.
+    Mock,
+    /// By `dnf --installroot` and bubblewrap.
+    Bwrap,
+}
+
+/// How `mock` is driven.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MockSettings {
+    /// The program.
+    pub path: PathBuf,
+    /// Where it makes its roots (`basedir`); `mock` below `work_dir` unless said.
+    pub basedir: Option<PathBuf>,
+    /// The uid of a user in the group `mock`, for a `mock` that is called by root without its setuid helper.
+    pub uid: Option<u32>,
+    /// Let tags ask for a bootstrap image.
+    pub allow_bootstrap_image: bool,
+}
+
+impl Default for MockSettings {
+    fn default() -> Self {
+        Self { path: PathBuf::from("/usr/bin/mock"), basedir: None, uid: None, allow_bootstrap_image: false }
+    }
+}
+
+/// Where sources may come from.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScmSettings {
+    /// Koji's entries: `host:repository[:use_common[:source,command]]`, a leading `!` blocks, the first that fits decides.
+    pub allowed: AllowList,
+    /// Let URLs carry a password.
+    pub allow_password: bool,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is no TOML, or has a setting that is not known or of the wrong type.
+    #[error("{}: {error}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        error: Box<toml::de::Error>,
+    },
+    /// A setting makes no sense.
+    #[error("the setting '{setting}' {problem}")]
+    Senseless {
+        /// Its name.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads the settings from a file.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let config: Config = toml::from_str(text)
+            .map_err(|error| ConfigError::Malformed { path: path.to_owned(), error: Box::new(error) })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Where buildroots are made.
+    pub fn work_dir(&self) -> PathBuf {
+        self.work_dir.clone().unwrap_or_else(|| self.state_dir.join("work"))
+    }
+
+    /// Where mock makes its roots.
+    pub fn mock_basedir(&self) -> PathBuf {
+        self.mock.basedir.clone().unwrap_or_else(|| self.work_dir().join("mock"))
+    }
+
+    /// The token that enrols this builder, where there is one.
+    ///
+    /// # Errors
+    /// When the file with it cannot be read.
+    pub fn enrol_token(&self) -> Result<Option<String>, ConfigError> {
+        if let Ok(token) = std::env::var(ENROL_TOKEN) {
+            return Ok(Some(token.trim().to_owned()));
+        }
+        let Some(path) = &self.enrol_token_file else { return Ok(None) };
+        let token =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.clone(), error })?;
+        Ok(Some(token.trim().to_owned()))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let senseless = |setting, problem: &str| Err(ConfigError::Senseless { setting, problem: problem.to_owned() });
+        if !self.server.starts_with("http://") && !self.server.starts_with("https://") {
+            return senseless("server", "must begin with https:// or http://");
+        }
+        if self.name.trim().is_empty() {
+            return senseless("name", "must not be empty");
+        }
+        if self.arches.is_empty() {
+            return senseless("arches", "must name at least one architecture");
+        }
+        if let Some(bad) = self.arches.iter().find(|arch| !toji_protocol::arch::is_valid(arch) || *arch == "noarch") {
+            return senseless("arches", &format!("has '{bad}', which is no architecture of a machine"));
+        }
+        if !(self.capacity > 0.0 && self.capacity.is_finite()) {
+            return senseless("capacity", "must be more than 0");
+        }
+        if self.max_jobs == 0 {
+            return senseless("max_jobs", "must be at least 1");
+        }
+        if !self.state_dir.is_absolute() {
+            return senseless("state_dir", "must be an absolute path");
+        }
+        // The characters have a meaning in overlayfs's options.
+        let work_dir = self.work_dir();
+        if !work_dir.is_absolute() || work_dir.to_string_lossy().contains([':', ',', '\\', '"', '\'', '\n']) {
+            return senseless("work_dir", "must be an absolute path without colons, commas, quotes or backslashes");
+        }
+        if self.topurl.as_ref().is_some_and(|url| !url.contains("://")) {
+            return senseless("topurl", "must be a URL");
+        }
+        Ok(())
+    }
+}
+
+fn default_capacity() -> f64 {
+    2.0
+}
+
+fn default_channels() -> Vec<String> {
+    vec!["default".to_owned(), "createrepo".to_owned()]
+}
+
+fn default_max_jobs() -> u16 {
+    10
+}
+
+fn default_minspace() -> u64 {
+    2048
+}
+
+fn default_maker() -> String {
+    "toji".to_owned()
+}
+
+fn default_host_triple() -> String {
+    "redhat-linux-gnu".to_owned()
+}
+
+/// Koji's: a day.
+fn default_build_timeout() -> u64 {
+    24 * 60 * 60
+}
+
+fn default_kept_roots() -> usize {
+    6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "server = 'http://h'\nname = 'b'\nstate_dir = '/s'\narches = ['x86_64']\nbuildroot = 'bwrap'\n";
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("b.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_least_is_enough() {
+        let config = parse(LEAST).unwrap();
+        assert_eq!(config.work_dir(), Path::new("/s/work"));
+        assert_eq!((config.capacity, config.max_jobs), (2.0, 10));
+        assert_eq!(config.channels, ["default", "createrepo"]);
+    }
+
+    #[test]
+    fn errors_name_the_setting() {
+        for (more, told) in [
+            ("capacty = 3.0", "capacty"),
+            ("capacity = -1.0", "'capacity' must be more than 0"),
+            ("max_jobs = 0", "'max_jobs' must be at least 1"),
+            ("work_dir = '/a:b'", "'work_dir' must be an absolute path"),
+            ("topurl = 'x'", "'topurl' must be a URL"),
+            ("[scm]\nallowed = ['nohost']", "nohost"),
+        ] {
+            let error = parse(&format!("{LEAST}{more}")).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+        assert!(parse(&LEAST.replace("'x86_64'", "'noarch'")).unwrap_err().contains("'noarch'"));
+        assert!(parse(&LEAST.replace("http://h", "h")).unwrap_err().contains("'server'"));
+        assert!(parse(&LEAST.replace("bwrap", "podman")).unwrap_err().contains("podman"));
+        assert!(parse("name = 'b'").unwrap_err().contains("server"));
+    }
+
+    #[test]
+    fn the_sample_is_valid() {
+        let sample = include_str!("../../image/builder.toml");
+        parse(sample).unwrap();
+    }
+}

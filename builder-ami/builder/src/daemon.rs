@@ -1,0 +1,233 @@
+//! The daemon: from enrolment to a clean end.
+//!
+//! ```text
+//! own queue ──orders──▶ cancel · claim · drain · attach
+//! bin queues ──bells──▶ claim ─▶ task runs ─▶ close or fail ─▶ claim again, until there is nothing
+//! heartbeat ──every lease/3, while tasks run──▶ go on · cancel · lost · drain
+//! ```
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use toji_protocol::{
+    client::{Client, ClientError},
+    method::worker::{AttachHost, Attached},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    config::{Config, ConfigError},
+    context::{Facts, Machine},
+    handlers, hub,
+};
+
+mod claim;
+mod heartbeat;
+mod identity;
+mod listen;
+mod prepare;
+mod runner;
+mod running;
+
+use claim::Claimer;
+use listen::Listeners;
+use running::{Phase, Running, Stop};
+
+/// The version of the host protocol that is spoken here.
+const PROTOCOL: i64 = 1;
+/// Credentials are renewed this long before they end.
+const EARLY: Duration = Duration::from_secs(300);
+/// Tasks that are stopped, and what they leave, get this long to be cleared away at the end.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// Why the builder cannot run.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It is not root.
+    #[error("the builder must run as root: it makes buildroots, whose files belong to several users")]
+    NotRoot,
+    /// Programs are missing.
+    #[error("these programs are missing on this machine: {0}")]
+    Missing(String),
+    /// Another builder has the state folder.
+    #[error("another builder is running with the state folder {}", .0.display())]
+    Taken(PathBuf),
+    /// There is no identity, and nothing to get one with.
+    #[error(
+        "this builder is not enrolled with {server}: give an admin's token in TOJI_ENROL_TOKEN or enrol_token_file"
+    )]
+    NotEnrolled {
+        /// The hub.
+        server: String,
+    },
+    /// Something of the machine's.
+    #[error("{what}: {error}")]
+    Machine {
+        /// What was being done.
+        what: String,
+        /// What went wrong.
+        error: std::io::Error,
+    },
+    /// The hub refuses, or is away.
+    #[error("{what}: {error}")]
+    Hub {
+        /// What was being done.
+        what: &'static str,
+        /// What it says.
+        error: Box<ClientError>,
+    },
+}
+
+impl RunError {
+    fn hub(what: &'static str, error: ClientError) -> Self {
+        Self::Hub { what, error: Box::new(error) }
+    }
+}
+
+/// What the daemon's parts ask of it.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    /// Attach again: bins, or what opens the queues, have changed.
+    Attach,
+    /// Take nothing more, and stop when all is done.
+    Drain,
+}
+
+/// Runs a builder until `shutdown` is there (its tasks are then handed back), or until it was drained.
+///
+/// # Errors
+/// When it cannot begin; see [`RunError`].
+pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+    let mut shutdown = std::pin::pin!(shutdown);
+    let began = tokio::select! {
+        began = begin(config) => began?,
+        () = &mut shutdown => return Ok(()),
+    };
+    began.serve(shutdown).await;
+    Ok(())
+}
+
+async fn begin(config: Config) -> Result<Daemon, RunError> {
+    let lock = prepare::machine(&config).await?;
+    let machine = Arc::new(Machine::new(config));
+    let (client, attached) = enrolled_and_attached(&machine.config).await?;
+    tracing::info!(host = %attached.name, id = %attached.host_id, server = client.server(), "attached");
+    let running = Arc::new(Running::new(attached.capacity, usize::from(machine.config.max_jobs)));
+    let (requests, asked) = mpsc::channel(16);
+    Ok(Daemon { machine, client, running, requests, asked, attached, _lock: lock })
+}
+
+async fn enrolled_and_attached(config: &Config) -> Result<(Client, Attached), RunError> {
+    let known = identity::load(config)?;
+    let is_known = known.is_some();
+    let client = match known {
+        Some(client) => client,
+        None => identity::enrol(config).await?,
+    };
+    match attach(&client, config).await {
+        // The hub no longer knows the token: its database is another, or somebody enrolled the name again.
+        Err(error) if error.status() == Some(401) && is_known => {
+            tracing::warn!(%error, "the hub refuses this builder's token; enrolling again");
+            let client = identity::enrol(config).await?;
+            let attached = attach(&client, config).await.map_err(|error| RunError::hub("attaching", error))?;
+            Ok((client, attached))
+        }
+        Err(error) => Err(RunError::hub("attaching", error)),
+        Ok(attached) => Ok((client, attached)),
+    }
+}
+
+async fn attach(client: &Client, config: &Config) -> Result<Attached, ClientError> {
+    let max_jobs = i32::from(config.max_jobs);
+    hub::call(client, &AttachHost { methods: handlers::all().methods(), max_jobs, protocol: PROTOCOL }).await
+}
+
+/// A builder that the hub knows.
+struct Daemon {
+    machine: Arc<Machine>,
+    client: Client,
+    running: Arc<Running>,
+    requests: mpsc::Sender<Request>,
+    asked: mpsc::Receiver<Request>,
+    attached: Attached,
+    /// Held as long as the builder runs.
+    _lock: std::fs::File,
+}
+
+impl Daemon {
+    async fn serve(mut self, mut shutdown: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>) {
+        let claimer = Claimer::new(Arc::clone(&self.machine), self.client.clone(), Arc::clone(&self.running));
+        self.machine.set_facts(facts(&self.attached));
+        let mut listeners = self.listen(&claimer).await;
+        let heart = heartbeat::start(
+            self.client.clone(),
+            Arc::clone(&self.running),
+            Duration::from_secs_f64(self.attached.lease_seconds.max(1) as f64 / 3.0),
+            self.requests.clone(),
+        );
+        let claiming = tokio::spawn(Arc::clone(&claimer).claim_when_woken());
+        claimer.wake();
+        let mut renewal = renewal(&self.attached);
+        loop {
+            let request = tokio::select! {
+                () = &mut shutdown => break,
+                () = self.running.drained() => break,
+                () = tokio::time::sleep_until(renewal) => Request::Attach,
+                Some(request) = self.asked.recv() => request,
+            };
+            match request {
+                Request::Drain => {
+                    tracing::info!("draining: no more tasks are taken");
+                    self.running.set_phase(Phase::Draining);
+                }
+                Request::Attach => {
+                    tokio::select! {
+                        () = &mut shutdown => break,
+                        attached = attach(&self.client, &self.machine.config) => match attached {
+                            Ok(attached) => {
+                                self.attached = attached;
+                                self.machine.set_facts(facts(&self.attached));
+                                self.running.set_capacity(self.attached.capacity);
+                                listeners = self.listen(&claimer).await;
+                                claimer.wake();
+                            }
+                            Err(error) => tracing::error!(%error, "cannot attach again; going on as before"),
+                        },
+                    }
+                    renewal = self::renewal(&self.attached);
+                }
+            }
+        }
+        drop(listeners);
+        self.running.set_phase(Phase::Stopping);
+        self.running.stop_all(Stop::Shutdown);
+        if tokio::time::timeout(LAST_WORDS, self.running.quiet()).await.is_err() {
+            tracing::error!("not all was cleared away in time; the next start does it");
+        }
+        claiming.abort();
+        heart.abort();
+        tracing::info!("stopped");
+    }
+
+    async fn listen(&self, claimer: &Arc<Claimer>) -> Listeners {
+        let running = Arc::clone(&self.running);
+        Listeners::start(&self.attached.queues, Arc::clone(claimer), running, self.requests.clone()).await
+    }
+}
+
+fn facts(attached: &Attached) -> Facts {
+    Facts { arches: attached.arches.clone(), topurl: attached.topurl.clone() }
+}
+
+/// When to attach again, at the latest.
+fn renewal(attached: &Attached) -> tokio::time::Instant {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seconds = match attached.queues.expires_ts {
+        Some(expires) => (expires - now.as_secs_f64() - EARLY.as_secs_f64()).clamp(30.0, 86_400.0),
+        None => 86_400.0,
+    };
+    tokio::time::Instant::now() + Duration::from_secs_f64(seconds)
+}

@@ -1,0 +1,158 @@
+//! What a running task says to the hub. Every write names the task and the attempt, so that a builder that has lost a task
+//! changes nothing.
+
+use std::time::Duration;
+
+use toji_protocol::{
+    client::{Client, ClientError},
+    id::{BuildrootId, RepoId, TagId},
+    id::{EventId, Ref},
+    method::{
+        Method,
+        external_repo::{GetExternalRepoList, TagExternalRepo},
+        repo::{Repo, RepoInfo},
+        tag::{BuildConfig, GetBuildConfig},
+        upload::UploadPlan,
+        worker::{
+            CloseTask, FailTask, FinishTaskUpload, HandBack, InstalledRpm, Lease, LogUrls, NewBuildroot,
+            SetBuildrootList, SetBuildrootState, StartTaskUpload, TaskFile, UpdateBuildrootList, UploadedFile,
+        },
+    },
+    state::BuildrootState,
+    value::Value,
+};
+use tokio::time::{Instant, sleep};
+
+/// A hub that is away is waited for this long: a build of many hours is worth the patience.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Calls a method, and again as long as nobody answers.
+///
+/// # Errors
+/// The hub's fault, or that it was away for too long.
+pub(crate) async fn call<M: Method>(client: &Client, method: &M) -> Result<M::Output, ClientError> {
+    let begun = Instant::now();
+    loop {
+        match client.call(method).await {
+            Err(error) if error.is_unavailable() && begun.elapsed() < PATIENCE => {
+                tracing::warn!(method = M::NAME, %error, "the hub is away; trying on");
+                sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// The hub, for one attempt at one task. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct TaskHub {
+    client: Client,
+    lease: Lease,
+}
+
+impl TaskHub {
+    /// For this attempt.
+    pub(crate) fn new(client: Client, lease: Lease) -> Self {
+        Self { client, lease }
+    }
+
+    /// The client itself.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn call<M: Method>(&self, method: M) -> Result<M::Output, ClientError> {
+        call(&self.client, &method).await
+    }
+
+    /// Ends the task well.
+    ///
+    /// # Errors
+    /// As [`call`]; so for all below.
+    pub(crate) async fn close(&self, response: String) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(CloseTask { task_id, response, attempt }).await
+    }
+
+    /// Ends the task badly.
+    pub(crate) async fn fail(&self, response: String) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(FailTask { task_id, response, attempt }).await
+    }
+
+    /// Gives the task back.
+    pub(crate) async fn hand_back(&self, reason: &str, refuse: bool) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(HandBack { task_id, attempt, reason: reason.to_owned(), refuse }).await
+    }
+
+    /// URLs for log parts.
+    pub(crate) async fn log_urls(&self, first: u32, count: u32) -> Result<Vec<String>, ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(LogUrls { task_id, attempt, first, count }).await
+    }
+
+    /// Begins an upload.
+    pub(crate) async fn start_upload(&self, files: Vec<TaskFile>) -> Result<Vec<UploadPlan>, ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(StartTaskUpload { task_id, attempt, files }).await
+    }
+
+    /// Ends an upload.
+    pub(crate) async fn finish_upload(&self, files: Vec<UploadedFile>) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(FinishTaskUpload { task_id, attempt, files }).await
+    }
+
+    /// Makes a buildroot known.
+    pub(crate) async fn new_buildroot(&self, repo: RepoId, arch: &str) -> Result<BuildrootId, ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(NewBuildroot { repo, arch: arch.to_owned(), task_id, attempt }).await
+    }
+
+    /// Moves a buildroot on.
+    pub(crate) async fn set_buildroot_state(
+        &self,
+        brootid: BuildrootId,
+        state: BuildrootState,
+    ) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(SetBuildrootState { brootid, state: Value::from(state.name()), task_id, attempt }).await
+    }
+
+    /// Records what is in a buildroot before the build.
+    pub(crate) async fn set_buildroot_list(
+        &self,
+        brootid: BuildrootId,
+        rpmlist: Vec<InstalledRpm>,
+    ) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(SetBuildrootList { brootid, rpmlist, task_id, attempt }).await
+    }
+
+    /// Records what was in a buildroot after the build.
+    pub(crate) async fn update_buildroot_list(
+        &self,
+        brootid: BuildrootId,
+        rpmlist: Vec<InstalledRpm>,
+    ) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(UpdateBuildrootList { brootid, rpmlist, task_id, attempt }).await
+    }
+
+    /// A repo. It must be there.
+    pub(crate) async fn repo(&self, repo_id: RepoId) -> Result<Option<Repo>, ClientError> {
+        self.call(RepoInfo { repo_id, strict: true }).await
+    }
+
+    /// A tag's configuration at an event.
+    pub(crate) async fn build_config(&self, tag: TagId, event: EventId) -> Result<Option<BuildConfig>, ClientError> {
+        self.call(GetBuildConfig { tag: Ref::Id(tag), event: Some(event) }).await
+    }
+
+    /// The external repos of a tag at an event.
+    pub(crate) async fn external_repos(&self, tag: TagId, event: EventId) -> Result<Vec<TagExternalRepo>, ClientError> {
+        self.call(GetExternalRepoList { tag_info: Ref::Id(tag), event: Some(event) }).await
+    }
+}

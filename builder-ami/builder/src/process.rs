@@ -1,0 +1,9 @@
+//! The programs that a task runs: started so that they cannot outlive the builder, found again, and killed with all
+//! that they have started.
+
+mod command;
+mod kill;
+mod spawner;
+
+pub(crate) use command::Command;
+pub(crate) use kill::{Scope, kill_all};

@@ -1,0 +1,142 @@
+//! A program to be run for a task.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+};
+
+use super::{Scope, spawner};
+
+/// Where the programs of a builder's machine are.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A program, its arguments and its surroundings. No shell is involved, and nothing of the builder's own environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Command {
+    program: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    log: Option<PathBuf>,
+    /// Run as this user and group, without any privilege.
+    uid: Option<u32>,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Its exit status; 128 and the number when a signal ended it, as a shell tells it.
+    pub status: i32,
+}
+
+impl Ended {
+    /// Whether all went well.
+    pub(crate) fn is_success(self) -> bool {
+        self.status == 0
+    }
+}
+
+impl From<ExitStatus> for Ended {
+    fn from(status: ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        Self { status: status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(-1) }
+    }
+}
+
+impl Command {
+    /// A program, by name or path.
+    pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
+        Self { program: program.as_ref().to_owned(), args: Vec::new(), env: Vec::new(), log: None, uid: None }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The file that all it says is added to.
+    #[must_use]
+    pub(crate) fn log(mut self, log: impl Into<PathBuf>) -> Self {
+        self.log = Some(log.into());
+        self
+    }
+
+    /// Runs it as that user and the group of the same number, without any privilege.
+    #[must_use]
+    pub(crate) fn uid(mut self, uid: u32) -> Self {
+        self.uid = Some(uid);
+        self
+    }
+
+    /// Runs it to its end. Dropping the future does not stop it: [`super::kill_all`] does.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) async fn run(self, scope: &Scope) -> io::Result<Ended> {
+        let (stdout, stderr) = match &self.log {
+            Some(log) => {
+                let file = append_to(log)?;
+                (Stdio::from(file.try_clone()?), Stdio::from(file))
+            }
+            None => (Stdio::null(), Stdio::null()),
+        };
+        let mut command = self.prepared(scope);
+        command.stdout(stdout).stderr(stderr);
+        let mut child = spawner::spawn(command).await?;
+        Ok(child.wait().await?.into())
+    }
+
+    /// Runs it to its end and answers what it wrote to its standard output; complaints go to the log.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) async fn output(self, scope: &Scope) -> io::Result<(Ended, Vec<u8>)> {
+        let stderr = match &self.log {
+            Some(log) => Stdio::from(append_to(log)?),
+            None => Stdio::null(),
+        };
+        let mut command = self.prepared(scope);
+        command.stdout(Stdio::piped()).stderr(stderr);
+        let output = spawner::spawn(command).await?.wait_with_output().await?;
+        Ok((output.status.into(), output.stdout))
+    }
+
+    fn prepared(self, scope: &Scope) -> tokio::process::Command {
+        // setpriv asks the kernel to kill the program when the builder dies, and then becomes the program.
+        let mut command = tokio::process::Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(uid) = self.uid {
+            let uid = uid.to_string();
+            command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "--no-new-privs"]);
+            command.args(["--inh-caps=-all", "--bounding-set=-all"]);
+        }
+        command.arg("--").arg(&self.program).args(&self.args);
+        command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").envs(self.env);
+        let (name, value) = scope.mark();
+        command.env(name, value);
+        command.current_dir("/").stdin(Stdio::null()).process_group(0);
+        command
+    }
+}
+
+fn append_to(log: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(log)
+}

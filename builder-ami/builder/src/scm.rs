@@ -1,0 +1,10 @@
+//! Sources from version control: what a URL may say, where it may point, and the checkout.
+
+mod allow;
+mod checkout;
+mod glob;
+mod url;
+
+pub(crate) use allow::{AllowList, Allowed};
+pub(crate) use checkout::{Checkout, checkout};
+pub(crate) use url::{Scheme, ScmUrl};

@@ -1,0 +1,147 @@
+//! Log parts: while a task runs, the new bytes of all its logs travel together, as numbered objects.
+//!
+//! A part is one line of JSON and then bytes:
+//!
+//! ```text
+//! {"logs":[{"name":"build.log","offset":0,"len":123},{"name":"root.log","offset":4096,"len":7}]}\n
+//! <123 bytes of build.log><7 bytes of root.log>
+//! ```
+//!
+//! `offset` is where the bytes stand in that log. A log is the sum of its pieces in the order of the parts; a piece whose
+//! offset is 0 although earlier parts had the log already means that the file was replaced or cut: it starts again.
+//! Two files of one name are told apart by the sender, which adds `.DUP01` and so on to the later ones.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The longest first line that is read, in bytes: some thousand logs.
+const MAX_HEAD: usize = 256 * 1024;
+
+/// New bytes of one log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The log's name, such as `build.log`.
+    pub name: &'a str,
+    /// Where `bytes` begin in the log; 0 = the log starts (again) here.
+    pub offset: u64,
+    /// The new bytes.
+    pub bytes: &'a [u8],
+}
+
+/// A piece as the first line tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceHead {
+    /// The log's name.
+    pub name: String,
+    /// Where its bytes begin in the log.
+    pub offset: u64,
+    /// How many there are.
+    pub len: u64,
+}
+
+/// A part that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// Each piece and its bytes, in the order in which they lie in the part.
+    pub pieces: Vec<(PieceHead, &'a [u8])>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    logs: Vec<PieceHead>,
+}
+
+/// Why a log part could not be read.
+#[derive(Debug, Error)]
+pub enum LogPartError {
+    /// It has no first line, or one that is too long.
+    #[error("the log part has no first line")]
+    NoHead,
+    /// The first line is not what it should be.
+    #[error("the log part's first line is not understood: {0}")]
+    Head(#[from] serde_json::Error),
+    /// There are fewer or more bytes than the first line says.
+    #[error("the log part has {found} bytes of logs where its first line says {told}")]
+    Length {
+        /// By the first line.
+        told: u64,
+        /// In fact.
+        found: u64,
+    },
+}
+
+/// Writes a part.
+pub fn encode(pieces: &[Piece<'_>]) -> Vec<u8> {
+    let logs = pieces
+        .iter()
+        .map(|piece| PieceHead { name: piece.name.to_owned(), offset: piece.offset, len: piece.bytes.len() as u64 })
+        .collect();
+    // Strings and numbers: this does not fail.
+    let mut part = serde_json::to_vec(&Head { logs }).unwrap_or_default();
+    part.push(b'\n');
+    for piece in pieces {
+        part.extend_from_slice(piece.bytes);
+    }
+    part
+}
+
+/// Reads a part.
+///
+/// # Errors
+/// See [`LogPartError`].
+pub fn decode(part: &[u8]) -> Result<Part<'_>, LogPartError> {
+    let end = part.iter().take(MAX_HEAD).position(|byte| *byte == b'\n').ok_or(LogPartError::NoHead)?;
+    let Head { logs } = serde_json::from_slice(&part[..end])?;
+    let mut rest = &part[end + 1..];
+    let found = rest.len() as u64;
+    let told = logs.iter().fold(0_u64, |sum, piece| sum.saturating_add(piece.len));
+    if told != found {
+        return Err(LogPartError::Length { told, found });
+    }
+    let mut pieces = Vec::with_capacity(logs.len());
+    for head in logs {
+        // The sum fits, so each does.
+        let (bytes, after) = rest.split_at(head.len as usize);
+        rest = after;
+        pieces.push((head, bytes));
+    }
+    Ok(Part { pieces })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let pieces = [
+            Piece { name: "build.log", offset: 0, bytes: b"+ make\n\n" },
+            Piece { name: "empty.log", offset: 0, bytes: b"" },
+            Piece { name: "r\"o\\ot.log", offset: 4096, bytes: b"\xff\x00{}\n" },
+        ];
+        let part = encode(&pieces);
+        let read = decode(&part).unwrap();
+        let read: Vec<_> =
+            read.pieces.iter().map(|(h, b)| Piece { name: &h.name, offset: h.offset, bytes: b }).collect();
+        assert_eq!(read, pieces);
+    }
+
+    #[test]
+    fn the_first_line_is_as_documented() {
+        let part = encode(&[Piece { name: "a.log", offset: 7, bytes: b"xy" }]);
+        assert_eq!(part, b"{\"logs\":[{\"name\":\"a.log\",\"offset\":7,\"len\":2}]}\nxy");
+    }
+
+    #[test]
+    fn broken_parts_are_refused() {
+        let cut = decode(b"{\"logs\":[{\"name\":\"a\",\"offset\":0,\"len\":3}]}\nxy");
+        assert!(matches!(cut, Err(LogPartError::Length { told: 3, found: 2 })));
+        let more = decode(b"{\"logs\":[]}\nxy");
+        assert!(matches!(more, Err(LogPartError::Length { told: 0, found: 2 })));
+        assert!(matches!(decode(b""), Err(LogPartError::NoHead)));
+        assert!(matches!(decode(&vec![b'x'; MAX_HEAD + 1]), Err(LogPartError::NoHead)));
+        assert!(matches!(decode(b"{\"logs\":7}\n"), Err(LogPartError::Head(_))));
+        let huge = decode(b"{\"logs\":[{\"name\":\"a\",\"offset\":0,\"len\":18446744073709551615},{\"name\":\"b\",\"offset\":0,\"len\":5}]}\nxy");
+        assert!(matches!(huge, Err(LogPartError::Length { .. })));
+    }
+}
