@@ -17,6 +17,7 @@ const MODES: [&str; 3] = ["koji", "simple", "bare"];
 ///   toji add-external-repo -t f42-build base 'https://mirror.example.com/f42/$arch/'
 ///   toji add-external-repo -t f43-build::10::bare base
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct AddExternalRepo {
     /// Its name
     name: String,

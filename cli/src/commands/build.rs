@@ -25,6 +25,7 @@ const BACKGROUND: i32 = 5;
 ///   toji build --scratch --arch-override x86_64 f42 foo-1.0-1.src.rpm
 ///   toji build --wait-build libfoo-2.0-1 f42 foo-1.0-1.src.rpm
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Build {
     /// The target: what to build in, and where the build goes. none = only with --repo-id
     target: String,

@@ -15,6 +15,7 @@ use crate::{
 ///   toji call getTag f42 strict=True
 ///   toji call --json-input listTasks 'opts={"state": [1]}'
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Call {
     /// The method's name
     method: String,

@@ -12,6 +12,7 @@ use crate::{
 ///   toji wait-repo f42-build --build foo-1.0-1
 ///   toji wait-repo --target f42 --build foo-1.0-1
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct WaitRepo {
     /// The tag
     tag: String,

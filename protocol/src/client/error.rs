@@ -86,7 +86,7 @@ impl ClientError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             ClientError::Fault { status, .. } => matches!(status, 429 | 502 | 503 | 504),
-            ClientError::Transport { error, .. } => !error.is_builder() && !is_certificate(error),
+            ClientError::Transport { error, .. } => !error.is_builder() && !is_handshake(error),
             _ => false,
         }
     }
@@ -152,14 +152,16 @@ fn root_cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// A certificate that is wrong now is wrong in a minute, too.
-fn is_certificate(error: &reqwest::Error) -> bool {
+/// A certificate that is wrong now, or a server that speaks no TLS, is so in a minute, too.
+fn is_handshake(error: &reqwest::Error) -> bool {
+    if !error.is_connect() {
+        return false;
+    }
     let mut cause = error.source();
     while let Some(error) = cause {
         // An io::Error skips what it wraps in its own chain of sources.
         let wrapped = error.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
-        let tls = wrapped.and_then(|error| error.downcast_ref()).or_else(|| error.downcast_ref::<rustls::Error>());
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+        if error.is::<rustls::Error>() || wrapped.is_some_and(|error| error.is::<rustls::Error>()) {
             return true;
         }
         cause = error.source();
