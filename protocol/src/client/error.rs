@@ -154,17 +154,16 @@ fn root_cause(error: &reqwest::Error) -> String {
 
 /// A certificate that is wrong now, or a server that speaks no TLS, is so in a minute, too.
 fn is_handshake(error: &reqwest::Error) -> bool {
-    if !error.is_connect() {
-        return false;
+    error.is_connect() && error.source().is_some_and(is_tls)
+}
+
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // An io::Error skips what it wraps in its own chain of sources.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
-        if error.is::<rustls::Error>() || wrapped.is_some_and(|error| error.is::<rustls::Error>()) {
-            return true;
-        }
-        cause = error.source();
+    // An io::Error leaves what it wraps out of its chain of sources.
+    match error.downcast_ref::<io::Error>().and_then(|error| error.get_ref()) {
+        Some(wrapped) => is_tls(wrapped),
+        None => error.source().is_some_and(is_tls),
     }
-    false
 }

@@ -181,6 +181,20 @@ async fn nobody_there() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_no_tls_is_not_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("https://{}", listener.local_addr().unwrap());
+    // It does not wait for a line, which a TLS greeting need not have.
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let error = impatient(&server).call(&Hello { args: vec![] }).await.unwrap_err();
+    assert!(matches!(error, ClientError::Transport { .. }) && !error.is_unavailable(), "{error}");
+}
+
+#[tokio::test]
 async fn an_answer_of_another_shape_is_said_to_be_one() {
     let (server, _requests) = serve(vec![ok("[]")]);
     let error = impatient(&server).call(&Hello { args: vec![] }).await.unwrap_err();
