@@ -1,1 +1,1 @@
-DROP TABLE call_receipt;
+DROP TABLE pass_run, call_receipt;

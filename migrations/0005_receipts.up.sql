@@ -6,3 +6,9 @@ CREATE TABLE call_receipt (
     create_time timestamptz NOT NULL
 );
 CREATE INDEX call_receipt_time ON call_receipt (create_time);
+
+-- When a scheduled pass last ran: a gap means that the hub was away, not the builders.
+CREATE TABLE pass_run (
+    name text PRIMARY KEY,
+    time timestamptz NOT NULL
+);

@@ -99,12 +99,7 @@ impl Client {
     /// # Errors
     /// The hub's fault, or why there is no answer.
     pub async fn call<M: Method>(&self, method: &M) -> Result<M::Output, ClientError> {
-        let fields = match to_value(method)? {
-            Value::Struct(fields) => fields,
-            _ => Map::new(),
-        };
-        let key = (M::EFFECT != Effect::Read).then(idempotency_key);
-        self.ask(M::NAME, &to_named(M::PARAMS, fields), key).await
+        self.ask_as(method).await
     }
 
     /// Calls a method that this program need not know.
@@ -116,11 +111,23 @@ impl Client {
         self.ask(name, &arguments, Some(idempotency_key())).await
     }
 
+    /// As [`Client::call_named`], with arguments by place.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_positional(&self, name: &str, arguments: &[Value]) -> Result<Value, ClientError> {
+        self.ask(name, &arguments, Some(idempotency_key())).await
+    }
+
     /// The answer to a method as JSON, with nothing lost to this program's idea of its shape.
     ///
     /// # Errors
     /// As [`Client::call`].
     pub async fn call_json<M: Method>(&self, method: &M) -> Result<serde_json::Value, ClientError> {
+        self.ask_as(method).await
+    }
+
+    async fn ask_as<M: Method, T: DeserializeOwned>(&self, method: &M) -> Result<T, ClientError> {
         let fields = match to_value(method)? {
             Value::Struct(fields) => fields,
             _ => Map::new(),

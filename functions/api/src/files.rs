@@ -3,7 +3,7 @@
 //! In production CloudFront does this, with a function that rewrites as [`key_of`] does. Here the bytes are handed through from
 //! S3 as they come.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use axum::{
     Router,
@@ -24,8 +24,11 @@ use crate::{error::Told, request_id::RequestId};
 const PUBLIC: [&str; 4] = ["packages", "repos", "scratch", "work"];
 
 /// Where an RPM of a repo is said to be: `repos/<tag>/<repo>/<arch>/toplink/…` stands for the root of everything.
-const LINK: &str = "toplink";
-const LINK_DEPTH: usize = 4;
+const LINK: &str = "/toplink/";
+
+/// What the names of a repo's data files begin with: a SHA-256 in hex, and a hyphen. dnf wants them beside `repomd.xml`; all of a
+/// tag's repos share them, so they are in the tag's `data/`.
+const DIGEST: usize = 64;
 
 /// Serves `/kojifiles`, but for what is under `work/`.
 pub fn router(hub: Hub) -> Router {
@@ -40,21 +43,33 @@ async fn answer(
     headers: HeaderMap,
 ) -> Response {
     match key_of(&path) {
-        Some(folder) if folder.ends_with('/') => list(&hub, &id, folder).await,
-        Some(key) => serve(&hub, &id, key, &method, &headers).await,
+        Some(folder) if folder.ends_with('/') => list(&hub, &id, &folder).await,
+        Some(key) => serve(&hub, &id, &key, &method, &headers).await,
         None => missing(&path),
     }
 }
 
 /// The key of what is asked for; None when nobody may read it.
-fn key_of(path: &str) -> Option<&str> {
-    let mut rest = path;
-    let segments: Vec<&str> = path.splitn(LINK_DEPTH + 2, '/').collect();
-    if let ["repos", _, _, _, LINK, linked] = segments[..] {
-        rest = linked;
-    }
-    let top = rest.split('/').next()?;
-    PUBLIC.contains(&top).then_some(rest)
+fn key_of(path: &str) -> Option<Cow<'_, str>> {
+    let key = match path.strip_prefix("repos/") {
+        Some(_) => match path.split_once(LINK) {
+            Some((_, linked)) => linked.into(),
+            None => data_file(path).map_or(Cow::Borrowed(path), Cow::Owned),
+        },
+        None => Cow::Borrowed(path),
+    };
+    let top = key.split('/').next()?;
+    PUBLIC.contains(&top).then_some(key)
+}
+
+/// `repos/<tag>/<repo>/<arch>/repodata/<digest>-<name>` is kept as `repos/<tag>/data/<digest>-<name>`.
+fn data_file(path: &str) -> Option<String> {
+    let mut segments = path.rsplitn(5, '/');
+    let (name, folder, _arch, _repo, tag) =
+        (segments.next()?, segments.next()?, segments.next()?, segments.next()?, segments.next()?);
+    let (digest, _) = name.split_once('-')?;
+    let is_data = folder == "repodata" && digest.len() == DIGEST && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    is_data.then(|| format!("{tag}/data/{name}"))
 }
 
 pub(crate) fn missing(path: &str) -> Response {
@@ -112,9 +127,7 @@ fn stream_of(read: Read) -> Response {
     let body = stream::unfold(read.body, |mut body| async move { body.next().await.map(|bytes| (bytes, body)) });
     let body = Body::from_stream(body.fuse());
     match read.content_range {
-        Some(range) => {
-            (StatusCode::PARTIAL_CONTENT, headers, [(header::CONTENT_RANGE, range)], body).into_response()
-        }
+        Some(range) => (StatusCode::PARTIAL_CONTENT, headers, [(header::CONTENT_RANGE, range)], body).into_response(),
         None => (headers, body).into_response(),
     }
 }
@@ -209,15 +222,26 @@ mod tests {
     #[test]
     fn links_are_rewritten() {
         let rpm = "packages/foo/1/2/x86_64/foo-1-2.x86_64.rpm";
-        for repo in ["repos/f42-build/17/x86_64", "repos/f42-build/latest/x86_64"] {
-            assert_eq!(key_of(&format!("{repo}/toplink/{rpm}")), Some(rpm));
+        for repo in ["repos/f42-build/17/x86_64", "repos/f42-build/latest/x86_64", "repos/a/b/17/x86_64"] {
+            assert_eq!(key_of(&format!("{repo}/toplink/{rpm}")).as_deref(), Some(rpm));
         }
-        assert_eq!(key_of(rpm), Some(rpm));
+        assert_eq!(key_of(rpm).as_deref(), Some(rpm));
         let metadata = "repos/f42/latest/x86_64/repodata/repomd.xml";
-        assert_eq!(key_of(metadata), Some(metadata));
+        assert_eq!(key_of(metadata).as_deref(), Some(metadata));
         assert_eq!(key_of("repos/f42/9/x86_64/toplink/.cache/x"), None);
         assert_eq!(key_of("cache/frames/x"), None);
         assert_eq!(key_of(""), None);
+    }
+
+    #[test]
+    fn data_files_are_shared() {
+        let name = format!("{}-primary.xml.zst", "0a".repeat(32));
+        let kept = format!("repos/f42/data/{name}");
+        for repo in ["17", "latest"] {
+            assert_eq!(key_of(&format!("repos/f42/{repo}/x86_64/repodata/{name}")).as_deref(), Some(&*kept));
+        }
+        let other = "repos/f42/17/x86_64/repodata/abc-primary.xml.zst";
+        assert_eq!(key_of(other).as_deref(), Some(other));
     }
 
     #[test]

@@ -83,5 +83,6 @@ async fn name_version(mut response: Response) -> Response {
 }
 
 async fn nowhere() -> Response {
-    (StatusCode::NOT_FOUND, "not found: the API is at /api/ and /kojihub, and /openapi.json tells of it\n").into_response()
+    (StatusCode::NOT_FOUND, "not found: the API is at /api/ and /kojihub, and /openapi.json tells of it\n")
+        .into_response()
 }

@@ -1,5 +1,269 @@
-//! placeholder
+//! Builds: finding them, listing them, and their way from BUILDING to an end.
 
-use crate::call::Table;
+mod duration;
+mod life;
+mod list;
+mod sql;
 
-pub(crate) fn methods(_table: &mut Table) {}
+pub use life::{InitBuild, cancel_for_tasks, fail_for_task, init};
+use sqlx::PgConnection;
+use toji_protocol::{
+    id::BuildId,
+    method::build::{
+        Build, BuildLog, BuildRef, CancelBuild, FindBuildId, GetAverageBuildDuration, GetBuild, GetBuildLogs,
+        GetBuildType, GetImageBuild, GetMavenBuild, GetNextRelease, GetWinBuild, ListArchives, ListBuilds, StartBuild,
+    },
+    nvr::{Nvr, next_release},
+    object_key,
+    state::BuildState,
+    task::{TaskMethod, build::BuildTask},
+    value::{Map, Value},
+};
+
+use crate::{
+    Error, Result,
+    call::{Cx, Handle, Table},
+    error::FaultCode,
+    package, policy, target, task,
+};
+
+pub use duration::{arch_weight, average_seconds};
+pub(crate) use list::when;
+
+pub(crate) fn methods(table: &mut Table) {
+    table
+        .add::<StartBuild>()
+        .add::<GetBuild>()
+        .add::<FindBuildId>()
+        .add::<ListBuilds>()
+        .add::<GetBuildLogs>()
+        .add::<GetNextRelease>()
+        .add::<GetBuildType>()
+        .add::<GetAverageBuildDuration>()
+        .add::<CancelBuild>()
+        .add::<GetMavenBuild>()
+        .add::<GetWinBuild>()
+        .add::<GetImageBuild>()
+        .add::<ListArchives>();
+}
+
+/// A build's id; None when there is none.
+pub async fn find(conn: &mut PgConnection, build: &BuildRef) -> Result<Option<BuildId>> {
+    let nvr = match build {
+        BuildRef::Id(id) => return sql::exists(conn, *id).await,
+        BuildRef::Info { id: Some(id), .. } | BuildRef::Info { build_id: Some(id), .. } => {
+            return sql::exists(conn, *id).await;
+        }
+        BuildRef::Nvr(nvr) => match Nvr::parse(nvr) {
+            Ok(nvr) => nvr,
+            Err(error) => return Err(Error::invalid(error.to_string())),
+        },
+        BuildRef::Info { name: Some(name), version: Some(version), release: Some(release), .. } => {
+            Nvr { name: name.clone(), version: version.clone(), release: release.clone(), epoch: None }
+        }
+        BuildRef::Info { .. } => {
+            return Err(Error::parameter(
+                "a build is named by id, by NAME-VERSION-RELEASE, or by name, version and release",
+            ));
+        }
+    };
+    sql::by_nvr(conn, &nvr).await
+}
+
+/// A build's id.
+///
+/// # Errors
+/// Koji's fault when there is none.
+pub async fn require(conn: &mut PgConnection, build: &BuildRef) -> Result<BuildId> {
+    find(conn, build).await?.ok_or_else(|| Error::missing(format!("No such build: {build}")))
+}
+
+/// A build with all its facts.
+pub async fn get(conn: &mut PgConnection, build: BuildId) -> Result<Build> {
+    sql::get(conn, build).await?.ok_or_else(|| Error::missing(format!("No such build: {build}")))
+}
+
+/// The build that a task has begun.
+///
+/// # Errors
+/// When the database is away.
+pub async fn of_task(conn: &mut PgConnection, task: toji_protocol::id::TaskId) -> Result<Option<Build>> {
+    match sql::of_task(conn, task).await? {
+        Some(id) => sql::get(conn, id).await,
+        None => Ok(None),
+    }
+}
+
+/// A build's name.
+pub fn nvr(build: &Build) -> Nvr {
+    Nvr { name: build.name.clone(), version: build.version.clone(), release: build.release.clone(), epoch: None }
+}
+
+impl Handle for StartBuild {
+    async fn handle(self, cx: &mut Cx) -> Result<toji_protocol::id::TaskId> {
+        let owner = cx.caller.user()?.id;
+        let opts = self.opts.unwrap_or_default();
+        let is_scratch = opts.scratch.unwrap_or(false);
+        if opts.arch_override.is_some() && !is_scratch {
+            return Err(Error::invalid("arch_override is only allowed for scratch builds"));
+        }
+        if is_scratch && opts.draft.unwrap_or(false) {
+            return Err(Error::invalid("a scratch build cannot be a draft"));
+        }
+        match &self.target {
+            Some(name) => {
+                let found = target::find(cx.db().await?, &name.as_str().into(), None).await?;
+                // with a repo, the target may also be a plain tag: where the build goes
+                if found.is_none() && opts.repo_id.is_none() {
+                    return Err(Error::missing(format!(
+                        "No such target: '{name}'; `toji list-targets` shows those there are"
+                    )));
+                }
+            }
+            None if opts.repo_id.is_some() => {}
+            None => return Err(Error::invalid("a build without a target needs repo_id")),
+        }
+        let source = policy::Source::parse(&self.src)?;
+        policy::allow_build(cx, &source, is_scratch, opts.repo_id.is_some())?;
+        let priority = task::relative_priority(&cx.caller, self.priority)?;
+        let request = BuildTask { src: self.src, target: self.target, opts: Some(opts) }.to_request()?;
+        let new =
+            task::NewTask { priority, channel: self.channel, ..task::NewTask::top(BuildTask::METHOD, request, owner) };
+        task::make(cx, new).await
+    }
+}
+
+impl Handle for GetBuild {
+    async fn handle(self, cx: &mut Cx) -> Result<Option<Build>> {
+        let conn = cx.db().await?;
+        match find(conn, &self.build_info).await? {
+            Some(id) => sql::get(conn, id).await,
+            None if self.strict => Err(Error::missing(format!("No such build: {}", self.build_info))),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Handle for FindBuildId {
+    async fn handle(self, cx: &mut Cx) -> Result<Option<BuildId>> {
+        match find(cx.db().await?, &self.build).await? {
+            None if self.strict => Err(Error::missing(format!("No such build: {}", self.build))),
+            found => Ok(found),
+        }
+    }
+}
+
+impl Handle for ListBuilds {
+    async fn handle(
+        self,
+        cx: &mut Cx,
+    ) -> Result<toji_protocol::method::Listing<toji_protocol::method::build::ListedBuild>> {
+        list::list(cx.db().await?, self).await
+    }
+}
+
+impl Handle for GetBuildLogs {
+    async fn handle(self, cx: &mut Cx) -> Result<Vec<BuildLog>> {
+        let conn = cx.db().await?;
+        let id = require(conn, &self.build).await?;
+        let dir = format!("{}/data/logs/", object_key::build_dir(&nvr(&get(conn, id).await?)));
+        let keys = sql::moved_files(conn, id, &dir).await?;
+        Ok(keys
+            .into_iter()
+            .filter_map(|path| {
+                let (arch, name) = path.strip_prefix(&dir)?.split_once('/')?;
+                Some(BuildLog { dir: arch.to_owned(), name: name.to_owned(), path: path.clone() })
+            })
+            .collect())
+    }
+}
+
+impl Handle for GetNextRelease {
+    async fn handle(self, cx: &mut Cx) -> Result<String> {
+        let conn = cx.db().await?;
+        let (name, version) = match &self.build_info {
+            BuildRef::Info { id: None, build_id: None, name: Some(name), version: Some(version), .. } => {
+                (name.clone(), version.clone())
+            }
+            other => {
+                let id = require(conn, other).await?;
+                let build = get(conn, id).await?;
+                (build.name, build.version)
+            }
+        };
+        let Some(mut release) = sql::newest_release(conn, &name, &version).await? else { return Ok("1".to_owned()) };
+        for _ in 0..self.incr {
+            release = next_release(&release).ok_or_else(|| {
+                Error::Invalid(FaultCode::Build, format!("Unable to increment release value: {release}"))
+            })?;
+        }
+        Ok(release)
+    }
+}
+
+impl Handle for GetBuildType {
+    async fn handle(self, cx: &mut Cx) -> Result<Option<Map>> {
+        match find(cx.db().await?, &self.build_info).await? {
+            Some(_) => Ok(Some([("rpm".to_owned(), Value::Nil)].into_iter().collect())),
+            None if self.strict => Err(Error::missing(format!("No such build: {}", self.build_info))),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Handle for GetAverageBuildDuration {
+    async fn handle(self, cx: &mut Cx) -> Result<Option<f64>> {
+        let now = cx.now;
+        let conn = cx.db().await?;
+        match package::find(conn, &self.package).await? {
+            Some((package, _)) => average_seconds(conn, package, self.age, now).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl Handle for CancelBuild {
+    async fn handle(self, cx: &mut Cx) -> Result<bool> {
+        let id = require(cx.db().await?, &self.build_id).await?;
+        let build = get(cx.db().await?, id).await?;
+        if cx.caller.user()?.id != build.owner_id {
+            cx.caller.require_perm("admin")?;
+        }
+        if build.state != BuildState::Building {
+            if self.strict {
+                return Err(Error::invalid(format!("Cannot cancel build, not in progress: {}", build.nvr)));
+            }
+            return Ok(false);
+        }
+        match build.task_id {
+            Some(task) => task::cancel(cx, task, true).await?,
+            None => {
+                let now = cx.now;
+                sql::end(cx.db().await?, id, BuildState::Canceled, now).await?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+macro_rules! no_such_content {
+    ($($method:ty => $kind:literal),*) => {$(
+        impl Handle for $method {
+            async fn handle(self, cx: &mut Cx) -> Result<Option<Value>> {
+                require(cx.db().await?, &self.build_info).await?;
+                if self.strict {
+                    return Err(Error::missing(format!(concat!("No such ", $kind, " build: {}"), self.build_info)));
+                }
+                Ok(None)
+            }
+        }
+    )*};
+}
+
+no_such_content!(GetMavenBuild => "Maven", GetWinBuild => "Windows", GetImageBuild => "image");
+
+impl Handle for ListArchives {
+    async fn handle(self, _cx: &mut Cx) -> Result<Vec<Value>> {
+        Ok(Vec::new())
+    }
+}

@@ -124,6 +124,32 @@ pub fn secret_hash(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
+/// A user as the caller of what the coordinator does for it.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn act_as(cx: &mut Cx, user: UserId) -> Result<()> {
+    let row = sqlx::query!(
+        r#"SELECT users.id, users.name, users.usertype,
+               ARRAY(SELECT permissions.name FROM user_perms JOIN permissions ON permissions.id = perm_id
+                     WHERE active AND (user_perms.user_id = users.id OR user_perms.user_id IN
+                         (SELECT group_id FROM user_groups WHERE user_groups.user_id = users.id AND active))) AS "perms!"
+           FROM users WHERE id = $1"#,
+        user.0
+    )
+    .fetch_one(cx.db().await?)
+    .await?;
+    cx.caller = Caller::User(Box::new(CallerUser {
+        id: UserId(row.id),
+        name: row.name,
+        usertype: UserType::from_number(row.usertype.into()).unwrap_or(UserType::Normal),
+        perms: row.perms,
+        host: None,
+        session: None,
+    }));
+    Ok(())
+}
+
 /// Finds out who calls, in one statement.
 pub(crate) async fn authenticate(cx: &mut Cx, auth: &Auth, method: &str) -> Result<Caller> {
     match auth {

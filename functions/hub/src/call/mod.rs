@@ -10,6 +10,7 @@ mod multi;
 mod receipt;
 mod table;
 
+pub(crate) use auth::act_as;
 pub(crate) use auth::authenticate;
 pub use auth::{Auth, Caller, CallerSession, CallerUser, secret_hash};
 use chrono::{DateTime, Utc};
@@ -111,7 +112,7 @@ fn allow(entry: &Entry, caller: &Caller) -> Result<()> {
     }
 }
 
-async fn retry_deadlocks<T, F>(mut work: impl FnMut() -> F) -> Result<T>
+pub(crate) async fn retry_deadlocks<T, F>(mut work: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {

@@ -111,12 +111,7 @@ impl Handle for EditChannel {
     }
 }
 
-async fn set_enabled(
-    cx: &mut Cx,
-    channel: &Ref<ChannelId>,
-    enabled: bool,
-    comment: Option<String>,
-) -> Result<()> {
+async fn set_enabled(cx: &mut Cx, channel: &Ref<ChannelId>, enabled: bool, comment: Option<String>) -> Result<()> {
     let apply = |channel: &mut Channel| {
         channel.enabled = enabled;
         if comment.is_some() {

@@ -139,11 +139,7 @@ pub async fn bins(conn: &mut PgConnection, host: HostId) -> Result<Vec<(ChannelI
 }
 
 /// Changes a host's settings; answers whether anything changed. Its builder is told when its bins change by it.
-async fn change(
-    cx: &mut Cx,
-    host: &Ref<HostId>,
-    apply: impl FnOnce(&mut sql::Config) -> Result<()>,
-) -> Result<bool> {
+async fn change(cx: &mut Cx, host: &Ref<HostId>, apply: impl FnOnce(&mut sql::Config) -> Result<()>) -> Result<bool> {
     let by = cx.caller.user()?.id;
     let conn = cx.db().await?;
     let id = require(conn, host).await?.id;

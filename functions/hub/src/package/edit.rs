@@ -241,8 +241,7 @@ impl Handle for PackageListUnblock {
             return repo::tag_changed(cx, tag).await;
         }
         // nothing unblocked would show, so an entry of the tag's own must say so
-        let entry =
-            Entry { blocked: false, extra_arches: blocked.extra_arches, owner: blocked.owner_id.unwrap_or(by) };
+        let entry = Entry { blocked: false, extra_arches: blocked.extra_arches, owner: blocked.owner_id.unwrap_or(by) };
         write(cx, tag, package, own.as_ref(), entry, false).await
     }
 }

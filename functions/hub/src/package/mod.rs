@@ -85,10 +85,20 @@ pub async fn config(
 ) -> Result<Option<ListedPackage>> {
     let order = Order::load(conn, tag, at, true).await?;
     let tags = order.tags();
-    let wanted =
-        sql::Wanted { tags: Some(&tags), package: Some(package), with_owners: true, at, ..Default::default() };
+    let wanted = sql::Wanted { tags: Some(&tags), package: Some(package), with_owners: true, at, ..Default::default() };
     let entries = sql::entries(conn, &wanted).await?;
     Ok(effective(&order, entries, false).pop())
+}
+
+/// Every package's entry as it counts for a tag, blocked ones included. By name.
+///
+/// # Errors
+/// When the walk through ancestors gets out of hand, or the database is away.
+pub async fn list_for_tag(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Vec<ListedPackage>> {
+    let order = Order::load(conn, tag, at, true).await?;
+    let tags = order.tags();
+    let entries = sql::entries(conn, &sql::Wanted { tags: Some(&tags), at, ..Default::default() }).await?;
+    Ok(effective(&order, entries, false))
 }
 
 /// The entries that count, of those of all tags in `order`: for each package the nearest that the filters let through, or with

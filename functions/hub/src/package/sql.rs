@@ -38,8 +38,7 @@ pub(super) async fn all(
     prefix: Option<&str>,
     opts: &QueryOpts,
 ) -> Result<Listing<ListedPackage>> {
-    const COLUMNS: [(&str, &str); 4] =
-        [("package_id", "id"), ("id", "id"), ("package_name", "name"), ("name", "name")];
+    const COLUMNS: [(&str, &str); 4] = [("package_id", "id"), ("id", "id"), ("package_name", "name"), ("name", "name")];
     let mut sql = QueryBuilder::<Postgres>::new(if opts.count_only { "SELECT count(*) FROM (" } else { "" });
     sql.push("SELECT id, name FROM package");
     if let Some(prefix) = prefix {

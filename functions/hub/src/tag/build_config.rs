@@ -47,7 +47,9 @@ pub async fn build_config(conn: &mut PgConnection, tag: TagId, at: Option<EventI
             source.insert("name", name);
             Value::Struct(source)
         };
-        if let (None, Some(arches)) = (&own.config.arches, configs.get(ancestor).and_then(|row| row.config.arches.clone())) {
+        if let (None, Some(arches)) =
+            (&own.config.arches, configs.get(ancestor).and_then(|row| row.config.arches.clone()))
+        {
             own.config.arches = Some(arches);
             from.arches = Some(source(&configs));
         }

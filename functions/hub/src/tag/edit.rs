@@ -23,7 +23,9 @@ use crate::{
 pub(crate) fn arches(list: &str) -> Result<String> {
     let words = arch::split_list(list);
     match words.iter().find(|word| !arch::is_valid(word)) {
-        Some(bad) => Err(Error::invalid(format!("'{bad}' is no architecture: only letters, digits, _ and - are allowed"))),
+        Some(bad) => {
+            Err(Error::invalid(format!("'{bad}' is no architecture: only letters, digits, _ and - are allowed")))
+        }
         None => Ok(words.join(" ")),
     }
 }
@@ -94,7 +96,8 @@ struct Changes {
 }
 
 fn text(name: &str, value: &Value) -> Result<String> {
-    let text = value.as_str().ok_or_else(|| Error::parameter(format!("{name} must be a text, not {}", value.kind())))?;
+    let text =
+        value.as_str().ok_or_else(|| Error::parameter(format!("{name} must be a text, not {}", value.kind())))?;
     Ok(text.to_owned())
 }
 

@@ -107,11 +107,7 @@ pub async fn lock(conn: &mut PgConnection, tags: &[TagId]) -> Result<()> {
 ///
 /// # Errors
 /// When the walk gets out of hand, or the database is away.
-pub async fn inheritance(
-    conn: &mut PgConnection,
-    tag: TagId,
-    at: Option<EventId>,
-) -> Result<Vec<FullInheritanceLink>> {
+pub async fn inheritance(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Vec<FullInheritanceLink>> {
     walk(conn, tag, at, walk::Direction::Up).await
 }
 
@@ -146,6 +142,14 @@ pub async fn with_ancestors(conn: &mut PgConnection, tag: TagId, at: Option<Even
 pub async fn access(conn: &mut PgConnection, tag: TagId) -> Result<(bool, Option<String>)> {
     let row = own_config(conn, tag, None).await?.ok_or_else(|| missing(&Ref::Id(tag)))?;
     Ok((row.config.locked, row.perm))
+}
+
+/// A tag's own arches at an event, not inherited; None when it has none or was not there.
+///
+/// # Errors
+/// When the database is away.
+pub async fn own_arches(conn: &mut PgConnection, tag: TagId, at: EventId) -> Result<Option<String>> {
+    Ok(own_config(conn, tag, Some(at)).await?.and_then(|row| row.config.arches))
 }
 
 async fn own_config(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Option<sql::Row>> {

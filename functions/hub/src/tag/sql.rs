@@ -453,7 +453,9 @@ pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted<'_>, opts: &Que
     sql.push(if wanted.with_perms { "permissions.name AS perm" } else { "NULL::text AS perm" });
     sql.push(match wanted.package {
         Some(_) => ", p.blocked, owner AS owner_id, users.name AS owner_name, p.extra_arches",
-        None => ", NULL::boolean AS blocked, NULL::bigint AS owner_id, NULL::text AS owner_name, NULL::text AS extra_arches",
+        None => {
+            ", NULL::boolean AS blocked, NULL::bigint AS owner_id, NULL::text AS owner_name, NULL::text AS extra_arches"
+        }
     });
     sql.push(
         " FROM tag JOIN tag_config c ON c.tag_id = tag.id AND c.active LEFT JOIN permissions ON permissions.id = c.perm_id",

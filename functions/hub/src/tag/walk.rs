@@ -231,9 +231,7 @@ mod tests {
 
     #[test]
     fn downwards() {
-        let links = links(
-            "A->B p0; B->C p0; D->C p0 maxdepth 0; E->D p0; F->C p0 intransitive; G->F p0",
-        );
+        let links = links("A->B p0; B->C p0; D->C p0 maxdepth 0; E->D p0; F->C p0 intransitive; G->F p0");
         assert_eq!(shown(&walk(id(b'C'), &links, Direction::Down).unwrap()), "B>C A>B D>C E>D F>C");
     }
 
@@ -247,16 +245,18 @@ mod tests {
 
     #[test]
     fn long_chains_and_tangles_end() {
-        let chain: Vec<InheritanceLink> = (1..20_000).map(|n| InheritanceLink {
-            parent_id: TagId(n + 1),
-            child_id: TagId(n),
-            ..link(0, "A->B")
-        }).collect();
+        let chain: Vec<InheritanceLink> = (1..20_000)
+            .map(|n| InheritanceLink { parent_id: TagId(n + 1), child_id: TagId(n), ..link(0, "A->B") })
+            .collect();
         assert_eq!(walk(TagId(1), &chain, Direction::Up).unwrap().len(), 19_999);
         // each level is reached by two filtered ways, so the ways double
         let tangle: Vec<InheritanceLink> = (0..40)
             .flat_map(|n| {
-                let one = |child, parent| InheritanceLink { child_id: TagId(child), parent_id: TagId(parent), ..link(0, "A->B filter x") };
+                let one = |child, parent| InheritanceLink {
+                    child_id: TagId(child),
+                    parent_id: TagId(parent),
+                    ..link(0, "A->B filter x")
+                };
                 let base = 3 * n;
                 [one(base, base + 1), one(base, base + 2), one(base + 1, base + 3), one(base + 2, base + 3)]
             })

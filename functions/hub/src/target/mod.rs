@@ -7,9 +7,7 @@ use toji_protocol::{
     id::{EventId, Ref, TagId, TargetId},
     method::{
         Listing,
-        target::{
-            BuildTarget, CreateBuildTarget, DeleteBuildTarget, EditBuildTarget, GetBuildTarget, GetBuildTargets,
-        },
+        target::{BuildTarget, CreateBuildTarget, DeleteBuildTarget, EditBuildTarget, GetBuildTarget, GetBuildTargets},
     },
 };
 
@@ -32,11 +30,7 @@ pub(crate) fn methods(table: &mut Table) {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn find(
-    conn: &mut PgConnection,
-    target: &Ref<TargetId>,
-    at: Option<EventId>,
-) -> Result<Option<BuildTarget>> {
+pub async fn find(conn: &mut PgConnection, target: &Ref<TargetId>, at: Option<EventId>) -> Result<Option<BuildTarget>> {
     let wanted = sql::Wanted { target: Some(target), at, ..Default::default() };
     Ok(sql::list(conn, wanted).await?.pop())
 }

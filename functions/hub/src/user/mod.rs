@@ -22,7 +22,7 @@ pub use token::{bootstrap_admin, new_token};
 
 use crate::{
     Error, Result,
-    call::{Caller, CallerUser, Cx, Handle, Table},
+    call::{Cx, Handle, Table},
     listing, name,
 };
 
@@ -68,17 +68,6 @@ pub async fn require(conn: &mut PgConnection, user: &Ref<UserId>) -> Result<User
 /// When there is no such user.
 pub async fn name(conn: &mut PgConnection, user: UserId) -> Result<String> {
     Ok(require(conn, &Ref::Id(user)).await?.name)
-}
-
-/// A user as a caller, for work that the hub does on its behalf: a task's owner, say.
-///
-/// # Errors
-/// When there is no such user.
-pub async fn caller(conn: &mut PgConnection, user: UserId) -> Result<Caller> {
-    let User { id, name, usertype, .. } = require(conn, &Ref::Id(user)).await?;
-    let perms = permissions(conn, id).await?;
-    let host = sql::host_of(conn, id).await?;
-    Ok(Caller::User(Box::new(CallerUser { id, name, usertype, perms, host, session: None })))
 }
 
 /// Makes the user that a new host is.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{EventId, HostId, PermissionId, Ref, UserId},
+    id::{EventId, PermissionId, Ref, UserId},
     method::user::{Permission, TokenInfo, User},
     state::UserType,
     time::Time,
@@ -243,11 +243,6 @@ pub(super) async fn perms(conn: &mut PgConnection, user: UserId) -> Result<BTree
         perms.entry(row.name).or_default().push(row.group);
     }
     Ok(perms)
-}
-
-pub(super) async fn host_of(conn: &mut PgConnection, user: UserId) -> Result<Option<HostId>> {
-    let id = sqlx::query_scalar!("SELECT id FROM host WHERE user_id = $1", user.0).fetch_optional(conn).await?;
-    Ok(id.map(HostId))
 }
 
 /// Stores a token's hash; None when that hash is stored already.

@@ -1,0 +1,232 @@
+//! Statements about what is in tags.
+
+use sqlx::PgConnection;
+use toji_protocol::{
+    id::{BuildId, BuildrootId, EventId, ExternalRepoId, PackageId, RpmId, TagId, TaskId, UserId, VolumeId},
+    method::content::{TaggedBuild, TaggedRpm},
+    state::BuildState,
+    time::Time,
+    value::Value,
+};
+
+use super::Query;
+use crate::{Error, Result};
+
+/// A build in a tag, and what the package lists of the tags that were asked about say of its package.
+pub(super) struct Row {
+    pub(super) build: TaggedBuild,
+    /// The tags with an entry for the package, and whether it is blocked there.
+    pub(super) entries: Vec<(TagId, bool)>,
+}
+
+fn ids(tags: &[TagId]) -> Vec<i64> {
+    tags.iter().map(|tag| tag.0).collect()
+}
+
+fn json(json: serde_json::Value) -> Result<Value> {
+    serde_json::from_value(json).map_err(Error::internal)
+}
+
+/// The builds in `tags`, newest tagging first, in one statement. Of each package in each tag, only as many as `latest` can need.
+pub(super) async fn builds(
+    conn: &mut PgConnection,
+    tags: &[TagId],
+    lists: &[TagId],
+    query: &Query,
+) -> Result<Vec<Row>> {
+    let rows = sqlx::query!(
+        r#"SELECT picked.tag_id, tag.name AS tag_name, picked.create_event, b.id, b.pkg_id, package.name AS package_name,
+               b.version, b.release, b.epoch, b.draft, b.state, b.task_id, b.owner, users.name AS owner_name, b.promoter,
+               promoter_user.name AS "promoter_name?", b.promotion_time, b.volume_id, volume.name AS volume_name,
+               CASE WHEN $9 THEN b.extra END AS extra, b.create_event AS creation_event, events.time AS creation_time,
+               b.start_time, b.completion_time, entries.tags AS "tags!", entries.blocked AS "blocked!"
+           FROM (SELECT l.tag_id, l.build_id, l.create_event, row_number() OVER (
+                     PARTITION BY l.tag_id, build.pkg_id ORDER BY l.create_event DESC, build.id DESC) AS place
+                 FROM tag_listing l JOIN build ON build.id = l.build_id JOIN package ON package.id = build.pkg_id
+                 WHERE l.tag_id = ANY($1) AND is_live(l.active, l.create_event, l.revoke_event, $3) AND build.state = 1
+                     AND ($4::bigint IS NULL OR build.pkg_id = $4) AND ($5::bigint IS NULL OR build.owner = $5)
+                     AND ($6::boolean IS NULL OR build.draft = $6) AND ($7::text IS NULL OR package.name LIKE $7)) picked
+               JOIN build b ON b.id = picked.build_id JOIN package ON package.id = b.pkg_id
+               JOIN (SELECT package_id, array_agg(tag_id) AS tags, array_agg(blocked) AS blocked FROM tag_packages
+                     WHERE tag_id = ANY($2) AND is_live(active, create_event, revoke_event, $3)
+                         AND ($4::bigint IS NULL OR package_id = $4)
+                     GROUP BY package_id) entries ON entries.package_id = b.pkg_id
+               JOIN tag ON tag.id = picked.tag_id JOIN users ON users.id = b.owner
+               JOIN volume ON volume.id = b.volume_id JOIN events ON events.id = b.create_event
+               LEFT JOIN users promoter_user ON promoter_user.id = b.promoter
+           WHERE picked.place <= $8
+           ORDER BY picked.create_event DESC, b.id DESC"#,
+        &ids(tags),
+        &ids(lists),
+        query.event.map(|at| at.0),
+        query.package.map(|id| id.0),
+        query.owner.map(|id| id.0),
+        query.draft,
+        query.prefix.as_deref().map(crate::listing::starts_with),
+        query.latest.map_or(i64::MAX, i64::from),
+        query.extra
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let extra = row.extra.map(json).transpose()?;
+        let build = TaggedBuild {
+            build_id: BuildId(row.id),
+            completion_time: row.completion_time.map(Time),
+            create_event: EventId(row.create_event),
+            creation_event_id: EventId(row.creation_event),
+            creation_time: Time(row.creation_time),
+            draft: row.draft,
+            epoch: row.epoch,
+            // asked for, it is told although it is nil
+            extra: query.extra.then(|| extra.unwrap_or_default()),
+            id: BuildId(row.id),
+            nvr: format!("{}-{}-{}", row.package_name, row.version, row.release),
+            name: row.package_name.clone(),
+            owner_id: UserId(row.owner),
+            owner_name: row.owner_name,
+            package_id: PackageId(row.pkg_id),
+            package_name: row.package_name,
+            promoter_id: row.promoter.map(UserId),
+            promoter_name: row.promoter_name,
+            promotion_time: row.promotion_time.map(Time),
+            release: row.release,
+            start_time: row.start_time.map(Time),
+            state: BuildState::Complete,
+            tag_id: TagId(row.tag_id),
+            tag_name: row.tag_name,
+            task_id: row.task_id.map(TaskId),
+            version: row.version,
+            volume_id: VolumeId(row.volume_id),
+            volume_name: row.volume_name,
+        };
+        let entries = row.tags.into_iter().map(TagId).zip(row.blocked).collect();
+        found.push(Row { build, entries });
+    }
+    Ok(found)
+}
+
+/// The RPMs of builds, by id; with `rpmsigs` once for each signature.
+pub(super) async fn rpms(
+    conn: &mut PgConnection,
+    builds: &[i64],
+    arches: Option<&[String]>,
+    rpmsigs: bool,
+    extra: bool,
+) -> Result<Vec<TaggedRpm>> {
+    let rows = sqlx::query!(
+        r#"SELECT r.id, r.build_id AS "build_id!", r.name, r.version, r.release, r.epoch, r.arch, r.draft, r.size, r.payloadhash,
+               r.buildtime, r.buildroot_id, r.external_repo_id, r.metadata_only, CASE WHEN $4 THEN r.extra END AS extra,
+               s.sigkey AS "sigkey?"
+           FROM rpminfo r LEFT JOIN rpmsigs s ON $3 AND s.rpm_id = r.id
+           WHERE r.build_id = ANY($1) AND ($2::text[] IS NULL OR r.arch = ANY($2))
+           ORDER BY r.id, s.sigkey"#,
+        builds,
+        arches,
+        rpmsigs,
+        extra
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut rpms = Vec::with_capacity(rows.len());
+    for row in rows {
+        let found = row.extra.map(json).transpose()?;
+        rpms.push(TaggedRpm {
+            id: RpmId(row.id),
+            build_id: BuildId(row.build_id),
+            name: row.name,
+            version: row.version,
+            release: row.release,
+            epoch: row.epoch,
+            arch: row.arch,
+            draft: row.draft.unwrap_or(false),
+            size: row.size,
+            payloadhash: row.payloadhash,
+            buildtime: row.buildtime,
+            buildroot_id: row.buildroot_id.map(BuildrootId),
+            external_repo_id: ExternalRepoId(row.external_repo_id),
+            metadata_only: row.metadata_only,
+            extra: extra.then(|| found.unwrap_or_default()),
+            sigkey: row.sigkey,
+        });
+    }
+    Ok(rpms)
+}
+
+/// What must be known of a build that is to be tagged.
+pub(super) struct Candidate {
+    pub(super) nvr: String,
+    pub(super) package: PackageId,
+    pub(super) package_name: String,
+    pub(super) state: BuildState,
+}
+
+/// A build, its state held until the commit.
+pub(super) async fn candidate(conn: &mut PgConnection, build: BuildId) -> Result<Option<Candidate>> {
+    let row = sqlx::query!(
+        r#"SELECT package.id, package.name, version, release, state FROM build JOIN package ON package.id = pkg_id
+           WHERE build.id = $1 FOR SHARE OF build"#,
+        build.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let state = BuildState::from_number(row.state.into());
+    Ok(Some(Candidate {
+        nvr: format!("{}-{}-{}", row.name, row.version, row.release),
+        package: PackageId(row.id),
+        package_name: row.name,
+        state: state.ok_or_else(|| Error::internal(anyhow::anyhow!("build {build} has the state {}", row.state)))?,
+    }))
+}
+
+pub(super) async fn is_tagged(conn: &mut PgConnection, tag: TagId, build: BuildId) -> Result<bool> {
+    let is_tagged = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM tag_listing WHERE tag_id = $1 AND build_id = $2 AND active) AS "is_tagged!""#,
+        tag.0,
+        build.0
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(is_tagged)
+}
+
+pub(super) async fn revoke(
+    conn: &mut PgConnection,
+    tag: TagId,
+    build: BuildId,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE tag_listing SET active = NULL, revoke_event = $3, revoker_id = $4
+         WHERE tag_id = $1 AND build_id = $2 AND active",
+        tag.0,
+        build.0,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    tag: TagId,
+    build: BuildId,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO tag_listing (tag_id, build_id, create_event, creator_id) VALUES ($1, $2, $3, $4)",
+        tag.0,
+        build.0,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

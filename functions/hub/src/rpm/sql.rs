@@ -1,0 +1,151 @@
+//! Statements about RPMs.
+
+use sqlx::PgConnection;
+use toji_protocol::{
+    id::{BuildId, BuildrootId, ExternalRepoId, RpmId},
+    method::rpm::{Rpm, RpmSig},
+    nvr::Nvra,
+};
+
+use crate::{Error, Result};
+
+struct RawRpm {
+    id: i64,
+    build_id: Option<i64>,
+    buildroot_id: Option<i64>,
+    name: String,
+    version: String,
+    release: String,
+    epoch: Option<i64>,
+    arch: String,
+    draft: Option<bool>,
+    external_repo_id: i64,
+    external_repo_name: String,
+    payloadhash: String,
+    size: i64,
+    buildtime: i64,
+    metadata_only: bool,
+    extra: Option<serde_json::Value>,
+    is_update: Option<bool>,
+}
+
+impl RawRpm {
+    fn shown(self, in_list: bool) -> Result<Rpm> {
+        let nvr = in_list.then(|| format!("{}-{}-{}", self.name, self.version, self.release));
+        Ok(Rpm {
+            arch: self.arch,
+            build_id: self.build_id.map(BuildId),
+            buildroot_id: self.buildroot_id.map(BuildrootId),
+            buildtime: self.buildtime,
+            draft: self.draft,
+            epoch: self.epoch,
+            external_repo_id: ExternalRepoId(self.external_repo_id),
+            external_repo_name: self.external_repo_name,
+            extra: self.extra.map(serde_json::from_value).transpose().map_err(Error::internal)?,
+            id: RpmId(self.id),
+            metadata_only: self.metadata_only,
+            name: self.name,
+            payloadhash: self.payloadhash,
+            release: self.release,
+            size: self.size,
+            version: self.version,
+            nvr,
+            is_update: self.is_update,
+        })
+    }
+}
+
+pub(super) async fn by_id(conn: &mut PgConnection, rpm: RpmId) -> Result<Vec<Rpm>> {
+    let rows = sqlx::query_as!(
+        RawRpm,
+        r#"SELECT rpminfo.id, build_id, buildroot_id, rpminfo.name, version, release, epoch, arch, draft, external_repo_id,
+               external_repo.name AS external_repo_name, payloadhash, size, buildtime, metadata_only, extra,
+               NULL::boolean AS is_update
+           FROM rpminfo JOIN external_repo ON external_repo.id = external_repo_id WHERE rpminfo.id = $1"#,
+        rpm.0
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(|row| row.shown(false)).collect()
+}
+
+pub(super) async fn by_nvra(conn: &mut PgConnection, nvra: &Nvra) -> Result<Vec<Rpm>> {
+    let rows = sqlx::query_as!(
+        RawRpm,
+        r#"SELECT rpminfo.id, build_id, buildroot_id, rpminfo.name, version, release, epoch, arch, draft, external_repo_id,
+               external_repo.name AS external_repo_name, payloadhash, size, buildtime, metadata_only, extra,
+               NULL::boolean AS is_update
+           FROM rpminfo JOIN external_repo ON external_repo.id = external_repo_id
+           WHERE rpminfo.name = $1 AND version = $2 AND release = $3 AND arch = $4
+           ORDER BY external_repo_id <> 0, draft IS TRUE, rpminfo.id DESC"#,
+        nvra.nvr.name,
+        nvra.nvr.version,
+        nvra.nvr.release,
+        nvra.arch
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(|row| row.shown(false)).collect()
+}
+
+/// The RPMs of a build.
+///
+/// # Errors
+/// When the database is away.
+pub async fn listing(conn: &mut PgConnection, build: BuildId) -> Result<Vec<Rpm>> {
+    list(conn, &Filter { build: Some(build.0), ..Filter::default() }).await
+}
+
+/// Which RPMs; None = all.
+#[derive(Default)]
+pub(super) struct Filter {
+    pub(super) build: Option<i64>,
+    pub(super) buildroot: Option<i64>,
+    pub(super) component_of: Option<i64>,
+    pub(super) host: Option<i64>,
+    pub(super) arches: Option<Vec<String>>,
+    pub(super) draft: Option<bool>,
+    /// Nothing can fit.
+    pub(super) is_none: bool,
+}
+
+pub(super) async fn list(conn: &mut PgConnection, filter: &Filter) -> Result<Vec<Rpm>> {
+    let rows = sqlx::query_as!(
+        RawRpm,
+        r#"SELECT rpminfo.id, build_id, rpminfo.buildroot_id, rpminfo.name, version, release, epoch, rpminfo.arch, draft,
+               external_repo_id, external_repo.name AS external_repo_name, payloadhash, size, buildtime, metadata_only,
+               rpminfo.extra, component.is_update AS "is_update?"
+           FROM rpminfo JOIN external_repo ON external_repo.id = external_repo_id
+               LEFT JOIN buildroot_listing component ON component.rpm_id = rpminfo.id AND component.buildroot_id = $3
+               LEFT JOIN buildroot ON buildroot.id = rpminfo.buildroot_id
+           WHERE NOT $7 AND ($1::bigint IS NULL OR build_id = $1) AND ($2::bigint IS NULL OR rpminfo.buildroot_id = $2)
+               AND ($3::bigint IS NULL OR component.rpm_id IS NOT NULL) AND ($4::bigint IS NULL OR buildroot.host_id = $4)
+               AND ($5::text[] IS NULL OR rpminfo.arch = ANY($5)) AND ($6::boolean IS NULL OR coalesce(draft, false) = $6)
+           ORDER BY rpminfo.name, rpminfo.id"#,
+        filter.build,
+        filter.buildroot,
+        filter.component_of,
+        filter.host,
+        filter.arches.as_deref(),
+        filter.draft,
+        filter.is_none
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(|row| row.shown(true)).collect()
+}
+
+pub(super) async fn signatures(conn: &mut PgConnection, rpm: Option<RpmId>, key: Option<&str>) -> Result<Vec<RpmSig>> {
+    let rows = sqlx::query!(
+        "SELECT rpm_id, sigkey, sighash FROM rpmsigs WHERE ($1::bigint IS NULL OR rpm_id = $1) AND ($2::text IS NULL OR sigkey = $2)
+         ORDER BY rpm_id, sigkey",
+        rpm.map(|id| id.0),
+        key
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| RpmSig { rpm_id: RpmId(row.rpm_id), sighash: row.sighash, sigkey: row.sigkey })
+        .collect())
+}

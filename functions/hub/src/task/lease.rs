@@ -1,0 +1,216 @@
+//! A builder holds a task by heartbeats, and ends it.
+//!
+//! Every write names the attempt. When another attempt has begun, or the task has ended, nothing is changed and the builder gets a
+//! conflict: it is to stop, silently.
+
+use sqlx::PgConnection;
+use toji_protocol::{
+    id::{HostId, TaskId},
+    method::worker::{CloseTask, FailTask, HandBack, Heartbeat, HeartbeatCall, Lease, Order, SetTaskWeight},
+    queue_name::Bin,
+    state::TaskState,
+    xmlrpc,
+};
+
+use super::{advance_parent, ring};
+use crate::{
+    Error, Result,
+    call::{Cx, Handle},
+};
+
+/// Why an attempt's write does not count.
+pub(crate) fn stale(task: TaskId, attempt: i32) -> Error {
+    Error::conflict(format!(
+        "attempt {attempt} at task {task} is over: it was cancelled, ended, or given to another builder"
+    ))
+}
+
+/// Checks that a host holds a task, and keeps it so until the transaction ends.
+///
+/// # Errors
+/// A conflict when it does not.
+pub async fn hold(conn: &mut PgConnection, host: HostId, task: TaskId, attempt: i32) -> Result<()> {
+    let held = sqlx::query_scalar!(
+        "SELECT id FROM task WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3 FOR SHARE",
+        task.0,
+        host.0,
+        attempt
+    )
+    .fetch_optional(conn)
+    .await?;
+    held.map(|_| ()).ok_or_else(|| stale(task, attempt))
+}
+
+impl Handle for HeartbeatCall {
+    async fn handle(self, cx: &mut Cx) -> Result<Heartbeat> {
+        let host = cx.caller.host()?;
+        let (now, until) = (cx.now, cx.now + cx.hub.config.lease);
+        let conn = cx.db().await?;
+        let tasks: Vec<i64> = self.leases.iter().map(|lease| lease.task_id.0).collect();
+        let attempts: Vec<i32> = self.leases.iter().map(|lease| lease.attempt).collect();
+        let renewed = sqlx::query_scalar!(
+            "UPDATE task SET lease_expires_at = $4 FROM unnest($1::bigint[], $2::int[]) AS held (id, attempt)
+             WHERE task.id = held.id AND task.attempt = held.attempt AND state = 1 AND host_id = $3 RETURNING task.id",
+            &tasks,
+            &attempts,
+            host.0,
+            until
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let cancelled = sqlx::query_scalar!(
+            "SELECT task.id FROM task JOIN unnest($1::bigint[], $2::int[]) AS held (id, attempt)
+                 ON task.id = held.id AND task.attempt = held.attempt WHERE state = 3 AND host_id = $3",
+            &tasks,
+            &attempts,
+            host.0
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let drain = sqlx::query_scalar!(
+            "UPDATE host SET update_time = $2, ready = NOT draining, task_load =
+                 (SELECT coalesce(sum(weight) FILTER (WHERE waiting IS NOT TRUE), 0) FROM task WHERE host_id = $1 AND state = 1)
+             WHERE id = $1 RETURNING draining",
+            host.0,
+            now
+        )
+        .fetch_one(conn)
+        .await?;
+        let order = |lease: &Lease| {
+            if renewed.contains(&lease.task_id.0) {
+                Order::Continue
+            } else if cancelled.contains(&lease.task_id.0) {
+                Order::Cancel
+            } else {
+                Order::Lost
+            }
+        };
+        Ok(Heartbeat { orders: self.leases.iter().map(order).collect(), drain })
+    }
+}
+
+/// Ends an attempt, and has the parent looked at. Told twice, it succeeds twice.
+async fn end(cx: &mut Cx, task: TaskId, attempt: i32, state: TaskState, result: &str) -> Result<()> {
+    let (host, now) = (cx.caller.host()?, cx.now);
+    let outcome = if state == TaskState::Closed { "closed" } else { "failed" };
+    let ended = sqlx::query!(
+        r#"WITH ended AS (
+               UPDATE task SET state = $4, result = $5, completion_time = $6, lease_expires_at = NULL, waiting = false
+               WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3 RETURNING id, parent
+           ), run AS (
+               UPDATE task_run SET end_time = $6, outcome = $7 WHERE task_id = $1 AND attempt = $3
+                   AND EXISTS (SELECT 1 FROM ended)
+           )
+           SELECT parent FROM ended"#,
+        task.0,
+        host.0,
+        attempt,
+        state.number(),
+        result,
+        now,
+        outcome
+    )
+    .fetch_optional(cx.db().await?)
+    .await?;
+    match ended {
+        Some(row) => {
+            advance_parent(cx, row.parent.map(TaskId));
+            Ok(())
+        }
+        None => {
+            let same = sqlx::query_scalar!(
+                r#"SELECT state = $4 AND result = $5 AS "same!" FROM task WHERE id = $1 AND host_id = $2 AND attempt = $3
+                       AND result IS NOT NULL"#,
+                task.0,
+                host.0,
+                attempt,
+                state.number(),
+                result
+            )
+            .fetch_optional(cx.db().await?)
+            .await?;
+            if same == Some(true) { Ok(()) } else { Err(stale(task, attempt)) }
+        }
+    }
+}
+
+impl Handle for CloseTask {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        match xmlrpc::decode_response(self.response.as_bytes()) {
+            Ok(Ok(_)) => end(cx, self.task_id, self.attempt, TaskState::Closed, &self.response).await,
+            Ok(Err(_)) => Err(Error::parameter("response is a fault; a task that failed is ended by host.failTask")),
+            Err(error) => Err(Error::parameter(format!("response is no XML-RPC methodResponse: {error}"))),
+        }
+    }
+}
+
+impl Handle for FailTask {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        match xmlrpc::decode_response(self.response.as_bytes()) {
+            Ok(Err(_)) => end(cx, self.task_id, self.attempt, TaskState::Failed, &self.response).await,
+            Ok(Ok(_)) => {
+                Err(Error::parameter("response is no fault; a task that went well is ended by host.closeTask"))
+            }
+            Err(error) => Err(Error::parameter(format!("response is no XML-RPC methodResponse: {error}"))),
+        }
+    }
+}
+
+impl Handle for HandBack {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        let (host, now) = (cx.caller.host()?, cx.now);
+        let conn = cx.db().await?;
+        let row = sqlx::query!(
+            r#"WITH freed AS (
+                   UPDATE task SET state = 0, host_id = NULL, claim_id = NULL, lease_expires_at = NULL, start_time = NULL,
+                       free_since = $4, waiting = NULL
+                   WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3 RETURNING id, channel_id, arch
+               ), run AS (
+                   UPDATE task_run SET end_time = $4, outcome = 'freed' WHERE task_id = $1 AND attempt = $3
+                       AND EXISTS (SELECT 1 FROM freed)
+               )
+               SELECT channel_id, arch FROM freed"#,
+            self.task_id.0,
+            host.0,
+            self.attempt,
+            now
+        )
+        .fetch_optional(&mut *conn)
+        .await?;
+        let row = row.ok_or_else(|| stale(self.task_id, self.attempt))?;
+        if self.refuse {
+            sqlx::query!(
+                "INSERT INTO task_refusal (task_id, host_id, soft, msg, time) VALUES ($1, $2, true, $3, $4)
+                 ON CONFLICT (task_id, host_id) DO UPDATE SET msg = $3, time = $4",
+                self.task_id.0,
+                host.0,
+                self.reason,
+                now
+            )
+            .execute(conn)
+            .await?;
+        }
+        tracing::info!(task = %self.task_id, %host, reason = self.reason, "handed back");
+        ring(cx, self.task_id, false, None, &Bin::new(row.channel_id.into(), &row.arch));
+        Ok(())
+    }
+}
+
+impl Handle for SetTaskWeight {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        let host = cx.caller.host()?;
+        if !self.weight.is_finite() || self.weight < 0.0 {
+            return Err(Error::parameter("weight must be a number, not below zero"));
+        }
+        let set = sqlx::query!(
+            "UPDATE task SET weight = $4 WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3",
+            self.task_id.0,
+            host.0,
+            self.attempt,
+            self.weight
+        )
+        .execute(cx.db().await?)
+        .await?;
+        if set.rows_affected() == 0 { Err(stale(self.task_id, self.attempt)) } else { Ok(()) }
+    }
+}
