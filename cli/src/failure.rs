@@ -44,7 +44,9 @@ fn hint(error: &ClientError) -> Option<String> {
         ClientError::Fault { status: 401, .. } => {
             Some(" (the token comes from --token, TOJI_TOKEN or the profile)".to_owned())
         }
-        ClientError::Fault { status: 500.., request_id: Some(id), .. } => Some(format!(" (request {id})")),
+        ClientError::Fault { status: 500.., request_id: Some(id), message, .. } if !message.contains(id.as_str()) => {
+            Some(format!(" (request {id})"))
+        }
         _ => None,
     }
 }
@@ -70,5 +72,7 @@ mod tests {
         assert_eq!(said.unwrap(), "wrong token (the token comes from --token, TOJI_TOKEN or the profile)");
         let (said, _) = explain(&fault(500, "internal error").into());
         assert_eq!(said.unwrap(), "internal error (request r-7)");
+        let (said, _) = explain(&fault(500, "see request r-7").into());
+        assert_eq!(said.unwrap(), "see request r-7");
     }
 }

@@ -18,8 +18,8 @@ const BACKGROUND: i32 = 5;
 /// Build a source RPM, or a checkout
 ///
 /// The source is a file that ends in .src.rpm, which is uploaded, or an SCM URL such as
-/// git+https://example.com/foo#commit. The build is watched until it ends, on a terminal with its log; the exit code is 1
-/// unless it went well. Ctrl-C ends the watching only.
+/// git+https://example.com/foo#commit. The build is watched until it ends, on a terminal with its
+/// log; the exit code is 1 unless it went well. Ctrl-C ends only the watching.
 ///
 ///   toji build f42 foo-1.0-1.src.rpm
 ///   toji build --scratch --arch-override x86_64 f42 foo-1.0-1.src.rpm

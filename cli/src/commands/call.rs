@@ -38,16 +38,19 @@ impl Call {
                 arguments.named.insert(name, value);
             }
         }
-        let named = if arguments.positional.is_empty() {
-            arguments.named
-        } else {
-            // Only the hub knows the names of the places.
-            let methods = by_name(session.call(&ListApi {}).await?);
-            let method = methods.get(&self.method);
-            let method =
-                method.with_context(|| format!("the hub has no method '{}'; see toji list-api", self.method))?;
-            arguments.into_named(method)?
+        let client = &session.client;
+        let answer = match (arguments.positional.is_empty(), arguments.named.is_empty()) {
+            (true, _) => client.call_named(&self.method, arguments.named).await?,
+            (false, true) => client.call_positional(&self.method, &arguments.positional).await?,
+            (false, false) => {
+                // One call takes one kind only, and the hub alone knows the names of the places.
+                let methods = by_name(session.call(&ListApi {}).await?);
+                let method = methods.get(&self.method);
+                let method =
+                    method.with_context(|| format!("the hub has no method '{}'; see toji list-api", self.method))?;
+                client.call_named(&self.method, arguments.into_named(method)?).await?
+            }
         };
-        session.say_json(&session.client.call_named(&self.method, named).await?)
+        session.say_json(&answer)
     }
 }

@@ -65,7 +65,10 @@ fn call_takes_literals_and_prints_json() {
     let ran = run(at(&hub, "call getTag f42 strict=True"));
     assert_eq!(ran.out, "{\n  \"id\": 1,\n  \"name\": \"f42\"\n}\n");
     assert_eq!(hub.call("getTag").arguments, json!({"strict": true, "tagInfo": "f42"}));
-    let unknown = run(at(&hub, "call nonsense 1"));
+    hub.answers("echo", json!([1, null]));
+    assert_eq!(run(at(&hub, "call echo 1 None")).code, Some(0));
+    assert_eq!(hub.call("echo").arguments, json!([1, null]));
+    let unknown = run(at(&hub, "call nonsense 1 a=2"));
     assert_eq!(
         (unknown.code, unknown.err.as_str()),
         (Some(1), "toji: the hub has no method 'nonsense'; see toji list-api\n")
