@@ -93,7 +93,7 @@ fn telling(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
     let speaks = |line: &&&str| {
         let line = line.to_lowercase();
-        ["error", "fail", "fatal", "not found", "no such", "unable", "nothing provides", "bad exit"]
+        ["error", "fail", "fatal", "not found", "no such", "unable", "cannot", "nothing provides", "bad exit"]
             .iter()
             .any(|word| line.contains(word))
     };

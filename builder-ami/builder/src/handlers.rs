@@ -54,3 +54,6 @@ impl Registry {
 fn answer<T: Serialize>(result: &T) -> Result<Value, TaskError> {
     to_value(result).map_err(|error| TaskError::Request(error.into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ mod mounts;
 mod process;
 mod scm;
 mod srpm;
+#[cfg(test)]
+mod testing;
 mod upload;
 
 mod buildroot;

@@ -1,0 +1,226 @@
+//! Handlers in real buildroots of the mini distribution, with a hub that takes notes.
+
+use std::{fs, path::Path, time::Duration};
+
+use toji_protocol::{
+    task::{build_arch::Built, rebuild_srpm::SrpmMade},
+    value::{Map, from_value},
+};
+
+use super::*;
+use crate::testing::Lab;
+
+const SPEC: &str = "Name: hello\nVersion: 1.0\nRelease: 1\nSummary: x\nLicense: MIT\nBuildArch: noarch\n";
+const REST: &str = "\n%description\nx\n%install\nmkdir -p %{buildroot}/usr/bin\necho hi >%{buildroot}/usr/bin/hello\n\
+                    %files\n/usr/bin/hello\n";
+
+fn spec(more: &str, build: &str) -> String {
+    format!("{SPEC}{more}{}", REST.replace("%install", &format!("%build\n{build}\n%install")))
+}
+
+fn opts() -> Value {
+    let mut opts = Map::new();
+    opts.insert("repo_id", 9);
+    Value::Struct(opts)
+}
+
+async fn run(ctx: &TaskContext) -> Result<Value, TaskError> {
+    all().find(&ctx.task.method).unwrap().run(ctx).await
+}
+
+async fn build(lab: &Lab, id: i64, spec: &str) -> Result<Built, TaskError> {
+    let pkg = lab.srpm(spec);
+    let arch = lab.task(id, "buildArch", "noarch", build_request(&pkg));
+    run(&arch).await.map(|built| from_value(built).unwrap())
+}
+
+fn build_request(pkg: &str) -> Vec<Value> {
+    vec![pkg.into(), 2.into(), "x86_64".into(), true.into(), opts()]
+}
+
+#[tokio::test]
+async fn from_an_upload_to_rpms() {
+    let Some(lab) = Lab::new().await else { return };
+    let uploaded = lab.srpm(&spec("BuildRequires: make >= 1, /usr/bin/patch\n", "echo \"dist is %{dist}, CC is $CC\""));
+    lab.hub.set_extra(serde_json::json!({"rpm.macro.dist": ".t1", "rpm.env.CC": "tcc"}));
+
+    let srpm = lab.task(7, "rebuildSRPM", "noarch", vec![uploaded.into(), 2.into(), opts()]);
+    let made: SrpmMade = from_value(run(&srpm).await.unwrap()).unwrap();
+    assert_eq!(made.srpm, "tasks/7/7/hello-1.0-1.src.rpm");
+    assert_eq!(made.brootid.0, 5);
+    assert!(made.logs.contains(&"tasks/7/7/build.log".to_owned()), "{:?}", made.logs);
+
+    let arch = lab.task(8, "buildArch", "noarch", build_request(&made.srpm));
+    let built: Built = from_value(run(&arch).await.unwrap()).unwrap();
+    assert_eq!(built.rpms, ["tasks/8/8/hello-1.0-1.noarch.rpm"]);
+    assert_eq!(built.srpms, ["tasks/8/8/hello-1.0-1.src.rpm"]);
+    let rpm = rpm::PackageMetadata::open(lab.hub.work(&built.rpms[0])).unwrap();
+    assert_eq!((rpm.get_vendor().unwrap(), rpm.get_packager().unwrap()), ("toji", "toji"));
+
+    let log = fs::read_to_string(lab.hub.work("tasks/8/8/build.log")).unwrap();
+    assert!(log.contains("dist is .t1, CC is tcc"), "{log}");
+    assert!(lab.hub.live_log("build.log").contains("dist is .t1"), "logs come as parts, too");
+    let state = fs::read_to_string(lab.hub.work("tasks/8/8/state.log")).unwrap();
+    eprintln!("{}\n{state}", fs::read_to_string(lab.hub.work("tasks/7/7/state.log")).unwrap());
+    for stage in ["STAGE buildroot ", "STAGE requirements ", "STAGE rpmbuild "] {
+        assert!(state.contains(stage), "{state}");
+    }
+
+    let before = lab.hub.told("host.setBuildRootList")[1]["rpmlist"].as_array().unwrap().clone();
+    assert!(before.iter().any(|rpm| rpm["name"] == "bash" && rpm["payloadhash"].as_str().unwrap().len() == 32));
+    let states: Vec<_> = lab.hub.told("host.setBuildRootState").iter().map(|told| told["state"].clone()).collect();
+    assert_eq!(states, ["BUILDING", "EXPIRED", "BUILDING", "EXPIRED"]);
+    assert_eq!(lab.hub.told("host.updateBuildRootList").len(), 2);
+    assert!(lab.hub.told("host.closeTask").is_empty(), "closing is the runner's");
+}
+
+#[tokio::test]
+async fn builds_are_kept_inside() {
+    let Some(lab) = Lab::new().await else { return };
+    let secret = lab.dir.path().join("secret");
+    fs::write(&secret, "s").unwrap();
+    let look = format!(
+        "echo uid $(id -u); tail -n +3 /proc/net/dev | cut -d: -f1 | sed 's/^/net /'\n\
+         [ ! -e {} ] && echo hidden\n\
+         set -- /proc/[0-9]*; echo processes $#\n\
+         touch /usr/x 2>/dev/null || echo cannot write\n\
+         touch /builddir/originals/x 2>/dev/null || echo originals are read-only\n\
+         ln -s /etc/shadow /builddir/build/RPMS/stolen-1-1.noarch.rpm\n\
+         mv /builddir/build/RPMS /builddir/build/R 2>/dev/null || echo cannot move",
+        secret.display()
+    );
+    let built = build(&lab, 7, &spec("", &look)).await.unwrap();
+    assert_eq!(built.rpms, ["tasks/7/7/hello-1.0-1.noarch.rpm"], "links are no results");
+    let log = fs::read_to_string(lab.hub.work("tasks/7/7/build.log")).unwrap();
+    let said: Vec<_> = log.lines().filter(|line| !line.starts_with('+')).collect();
+    for line in ["uid 1000", "hidden", "cannot write", "originals are read-only", "cannot move"] {
+        assert!(said.contains(&line), "{line}\n{log}");
+    }
+    let nets: Vec<_> = said.iter().filter(|line| line.starts_with("net ")).map(|line| line.replace(' ', "")).collect();
+    assert_eq!(nets, ["netlo"]);
+    let processes = said.iter().find_map(|line| line.strip_prefix("processes ")).unwrap();
+    assert!(processes.parse::<u32>().unwrap() < 10, "{processes}");
+}
+
+#[tokio::test]
+async fn more_requirements_come_up_in_the_build() {
+    let Some(lab) = Lab::new().await else { return };
+    let more = "\n%generate_buildrequires\necho 'make >= 1'\n";
+    let spec = spec("", "make --version").replace("%build", &format!("{more}%build"));
+    let built = build(&lab, 7, &spec).await.unwrap();
+    assert_eq!(built.rpms.len(), 1);
+    assert_eq!(built.srpms, ["tasks/7/7/hello-1.0-1.src.rpm"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_built_says_why() {
+    let Some(lab) = Lab::new().await else { return };
+    let error = build(&lab, 7, &spec("", "echo so far; false")).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("error building package (arch x86_64), rpmbuild exited with status 1; see build.log"), "{text}");
+    assert!(text.contains("Bad exit status") && matches!(error, TaskError::Build(_)), "{text}");
+    let log = fs::read_to_string(lab.hub.work("tasks/7/7/build.log")).unwrap();
+    assert!(log.contains("so far"), "the log is there all the same");
+    assert_eq!(lab.hub.told("host.updateBuildRootList").len(), 1, "the contents, too");
+
+    let error = build(&lab, 8, &spec("BuildRequires: no-such-thing >= 3\n", "true")).await.unwrap_err().to_string();
+    assert!(error.contains("no-such-thing") && error.contains("root.log"), "{error}");
+
+    let none = lab.task(9, "buildArch", "noarch", build_request("cli-build/none-1-1.src.rpm"));
+    let error = run(&none).await.unwrap_err().to_string();
+    assert!(error.contains("cli-build/none-1-1.src.rpm"), "{error}");
+
+    fs::write(lab.hub.work("bad-1-1.src.rpm"), "no rpm").unwrap();
+    let bad = lab.task(10, "buildArch", "noarch", build_request("bad-1-1.src.rpm"));
+    let error = run(&bad).await.unwrap_err().to_string();
+    assert!(error.contains("bad-1-1.src.rpm is no RPM"), "{error}");
+
+    let wrong = lab.task(11, "buildArch", "noarch", vec![7.into()]);
+    assert!(matches!(run(&wrong).await.unwrap_err(), TaskError::Request(_)));
+}
+
+#[tokio::test]
+async fn a_stopped_build_leaves_nothing() {
+    let Some(lab) = Lab::new().await else { return };
+    // A daemon with a clean environment and a session of its own, and a build that hears no SIGTERM.
+    let build = "(setsid env -i sleep 1000 &) ; trap '' TERM; echo running; while :; do sleep 1000; done";
+    let pkg = lab.srpm(&spec("", build));
+    let ctx = lab.task(7, "buildArch", "noarch", build_request(&pkg));
+    let running = async {
+        tokio::select! {
+            ended = run(&ctx) => panic!("it ended: {ended:?}"),
+            () = async { while !lab.hub.live_log("build.log").contains("\nrunning\n") { tokio::task::yield_now().await } } => {}
+        }
+    };
+    running.await;
+    assert!(ctx.scope.processes().len() > 3);
+    let begun = std::time::Instant::now();
+    crate::process::kill_all(&ctx.scope, Duration::from_millis(200)).await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(ctx.scope.processes().is_empty());
+    crate::mounts::delete(ctx.dir.clone()).await;
+    assert!(!ctx.dir.exists());
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(lab.dir.path().to_str().unwrap()), "{mounts}");
+}
+
+#[tokio::test]
+async fn hosts_that_are_not_allowed_are_not_asked() {
+    let lab = Lab::with("/nowhere".into(), "[scm]\nallowed = ['good.example:/*:no:']").await;
+    let ctx = lab.task(7, "buildSRPMFromSCM", "noarch", vec!["git://bad.example/x#main".into(), 2.into(), opts()]);
+    let error = run(&ctx).await.unwrap_err().to_string();
+    assert_eq!(error, "bad.example:/x is not in the list of allowed SCMs");
+    assert!(lab.hub.told("repoInfo").is_empty() && !ctx.dir.exists());
+}
+
+/// A repository, and a server of it on this machine.
+struct GitServer(tokio::process::Child, u16);
+
+async fn git_server(base: &Path, spec: &str) -> GitServer {
+    let repo = base.join("rpms/hello");
+    fs::create_dir_all(&repo).unwrap();
+    fs::write(repo.join("hello.spec"), spec).unwrap();
+    fs::write(repo.join("Makefile"), "sources:\n\techo fetched > source.txt; id -u\n").unwrap();
+    for args in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "x"]] {
+        let mut git = tokio::process::Command::new("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@t"]).args(args).current_dir(&repo);
+        assert!(git.status().await.unwrap().success());
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The daemon itself: `git` would only be its parent.
+    let tools = std::process::Command::new("git").arg("--exec-path").output().unwrap().stdout;
+    let mut server = tokio::process::Command::new(Path::new(String::from_utf8(tools).unwrap().trim()).join("git-daemon"));
+    server.args(["--export-all", "--reuseaddr", "--listen=127.0.0.1"]).arg(format!("--port={port}"));
+    server.arg(format!("--base-path={}", base.display())).kill_on_drop(true);
+    let server = server.stderr(std::process::Stdio::null()).spawn().unwrap();
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    GitServer(server, port)
+}
+
+#[tokio::test]
+async fn from_a_checkout_to_a_source_rpm() {
+    let Some(distro) = crate::testing::minidistro() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let lab = Lab::with(distro, "[scm]\nallowed = ['127.0.0.1*:/rpms/*:no:make,sources', '127.0.0.1*:/bare/*:no:']").await;
+    let base = lab.dir.path().join("git");
+    let server = git_server(&base, &spec("Source0: source.txt\nBuildRequires: make\n", "true")).await;
+    let url = format!("git://127.0.0.1:{}/rpms/hello#main", server.1);
+    let ctx = lab.task(7, "buildSRPMFromSCM", "noarch", vec![url.as_str().into(), 2.into(), opts()]);
+    let made: SrpmMade = from_value(run(&ctx).await.unwrap()).unwrap();
+    assert_eq!(made.srpm, "tasks/7/7/hello-1.0-1.src.rpm");
+    let source = made.source.unwrap();
+    assert_eq!(source.get("url").unwrap().as_str(), Some(url.as_str()));
+    let (recorded, commit) = source.get("source").unwrap().as_str().unwrap().split_once('#').unwrap();
+    assert_eq!((recorded, commit.len()), (url.split_once('#').unwrap().0, 40));
+    assert!(fs::read_to_string(lab.hub.work("tasks/7/7/checkout.log")).unwrap().contains("1000"), "not as root");
+
+    let none = format!("git://127.0.0.1:{}/rpms/hello#nosuch", server.1);
+    let ctx = lab.task(8, "buildSRPMFromSCM", "noarch", vec![none.into(), 2.into(), opts()]);
+    let error = run(&ctx).await.unwrap_err().to_string();
+    assert!(error.contains("checkout.log") && error.contains("nosuch"), "{error}");
+    drop(server.0);
+}

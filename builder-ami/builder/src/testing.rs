@@ -1,0 +1,271 @@
+//! For tests: a hub that answers what handlers ask and notes what they tell, over HTTP, with S3 and the top URL beside it.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path as Route, Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{post, put},
+};
+use serde_json::{Value as Json_, json};
+use toji_protocol::{
+    client::Client,
+    log_part,
+    method::{
+        upload::{UploadPlan, part_size},
+        worker::{ClaimedTask, Lease},
+    },
+    value::Value,
+};
+
+use crate::{
+    config::Config,
+    context::{Facts, Machine, TaskContext},
+    hub::TaskHub,
+};
+
+/// A hub, and a builder of it.
+pub(crate) struct Lab {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) hub: FakeHub,
+    pub(crate) machine: Arc<Machine>,
+}
+
+#[derive(Clone)]
+pub(crate) struct FakeHub {
+    state: Arc<HubState>,
+}
+
+struct HubState {
+    address: String,
+    /// Served as `/kojifiles/work`; uploads land here.
+    work: PathBuf,
+    /// Served as any repo.
+    distro: PathBuf,
+    calls: Mutex<Vec<(String, Json_)>>,
+    logs: Mutex<HashMap<String, Vec<u8>>>,
+    extra: Mutex<Json_>,
+}
+
+/// The mini distribution: made by `localstack/bin/minidistro`, or named by the environment. None: there is none here.
+pub(crate) fn minidistro() -> Option<PathBuf> {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/minidistro");
+    let named = std::env::var_os("TOJI_TEST_MINIDISTRO").map(PathBuf::from);
+    let dir = [named, Some(made)].into_iter().flatten().find(|dir| dir.join("x86_64/repodata").is_dir());
+    if dir.is_none() {
+        eprintln!("skipped: there is no mini distribution; run localstack/bin/minidistro");
+    }
+    dir
+}
+
+impl Lab {
+    /// None where buildroots cannot be made.
+    pub(crate) async fn new() -> Option<Self> {
+        let distro = minidistro()?;
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: buildroots want root");
+            return None;
+        }
+        Some(Self::with(distro, "").await)
+    }
+
+    pub(crate) async fn with(distro: PathBuf, settings: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let hub = FakeHub::start(dir.path().join("hub"), distro).await;
+        let (server, state) = (&hub.state.address, dir.path().join("state"));
+        let text = format!(
+            "server='{server}'\nname='b'\nstate_dir='{}'\narches=['x86_64']\nbuildroot='bwrap'\n{settings}",
+            state.display()
+        );
+        let config: Config = toml::from_str(&text).unwrap();
+        let machine = Arc::new(Machine::new(config));
+        machine.set_facts(Facts { arches: vec!["x86_64".to_owned()], topurl: format!("{server}/kojifiles/") });
+        Self { dir, hub, machine }
+    }
+
+    /// An attempt at a task.
+    pub(crate) fn task(&self, id: i64, method: &str, arch: &str, request: Vec<Value>) -> TaskContext {
+        let task = ClaimedTask {
+            id: id.into(),
+            attempt: 1,
+            method: method.to_owned(),
+            request,
+            arch: arch.to_owned(),
+            weight: 1.0,
+            owner: 1.into(),
+            parent: None,
+        };
+        let lease = Lease { task_id: task.id, attempt: 1 };
+        let client = Client::new(&self.hub.state.address, Some("t")).unwrap();
+        TaskContext::new(task, TaskHub::new(client, lease), Arc::clone(&self.machine))
+    }
+
+    /// Makes a source RPM of a spec and puts it below `work/`. Answers its path there.
+    pub(crate) fn srpm(&self, spec: &str) -> String {
+        let home = self.dir.path().join("srpm");
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("x.spec"), spec).unwrap();
+        let made = std::process::Command::new("rpmbuild")
+            .args(["-bs", "--nodeps", "--define", &format!("_topdir {}", home.display())])
+            .arg(home.join("x.spec"))
+            .env("HOME", &home)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let said = String::from_utf8(made.stdout).unwrap();
+        let path = said.lines().find_map(|line| line.strip_prefix("Wrote: ")).unwrap();
+        let name = Path::new(path).file_name().unwrap().to_str().unwrap().to_owned();
+        let target = self.hub.work("cli-build/1.x");
+        fs::create_dir_all(&target).unwrap();
+        fs::rename(path, target.join(&name)).unwrap();
+        format!("cli-build/1.x/{name}")
+    }
+}
+
+impl FakeHub {
+    async fn start(dir: PathBuf, distro: PathBuf) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let state = Arc::new(HubState {
+            address: format!("http://{}", listener.local_addr().unwrap()),
+            work: dir,
+            distro,
+            calls: Mutex::default(),
+            logs: Mutex::default(),
+            extra: Mutex::new(json!({})),
+        });
+        fs::create_dir_all(&state.work).unwrap();
+        let routes = Router::new()
+            .route("/api/{method}", post(call))
+            .route("/log/{task}/{part}", put(log))
+            .route("/file/{task}/{name}/{part}", put(file))
+            .fallback(files)
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&state));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Self { state }
+    }
+
+    /// A path below `work/`.
+    pub(crate) fn work(&self, path: &str) -> PathBuf {
+        self.state.work.join(path)
+    }
+
+    /// What was told with a method.
+    pub(crate) fn told(&self, method: &str) -> Vec<Json_> {
+        let calls = self.state.calls.lock().unwrap();
+        calls.iter().filter(|(name, _)| name == method).map(|(_, told)| told.clone()).collect()
+    }
+
+    /// A log as its parts tell it.
+    pub(crate) fn live_log(&self, name: &str) -> String {
+        let logs = self.state.logs.lock().unwrap();
+        String::from_utf8_lossy(logs.get(name).map_or(&[][..], Vec::as_slice)).into_owned()
+    }
+
+    /// Sets the build tag's further settings.
+    pub(crate) fn set_extra(&self, extra: Json_) {
+        *self.state.extra.lock().unwrap() = extra;
+    }
+}
+
+async fn call(State(hub): State<Arc<HubState>>, Route(method): Route<String>, Json(told): Json<Json_>) -> Response {
+    hub.calls.lock().unwrap().push((method.clone(), told.clone()));
+    let task = told["task_id"].as_i64().unwrap_or_default();
+    let answer = match method.as_str() {
+        "repoInfo" => json!({
+            "begin_event": 1, "begin_ts": 1.0, "create_event": 3, "create_ts": 1.0,
+            "creation_time": "2026-11-21 00:00:00+00:00", "creation_ts": 1.0, "custom_opts": {}, "dist": false,
+            "end_event": null, "end_ts": null, "id": told["repo_id"], "opts": {}, "state": 1,
+            "state_time": "2026-11-21 00:00:00+00:00", "state_ts": 1.0, "tag_id": 2, "tag_name": "demo-build",
+            "task_id": null, "task_state": null,
+        }),
+        "getBuildConfig" => json!({
+            "id": 2, "name": "demo-build", "arches": "x86_64", "locked": false, "maven_support": false,
+            "maven_include_all": false, "perm": null, "perm_id": null, "extra": *hub.extra.lock().unwrap(),
+            "config_inheritance": {"extra": {}, "arches": null},
+        }),
+        "getExternalRepoList" => json!([]),
+        "host.newBuildRoot" => json!(5),
+        "host.logUrls" => {
+            let first = told["first"].as_u64().unwrap();
+            let count = told["count"].as_u64().unwrap();
+            json!((first..first + count).map(|n| format!("{}/log/{task}/{n}", hub.address)).collect::<Vec<_>>())
+        }
+        "host.startUpload" => {
+            let plans: Vec<UploadPlan> = told["files"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|file| plan(&hub.address, task, file["name"].as_str().unwrap(), file["size"].as_i64().unwrap()))
+                .collect();
+            json!(plans)
+        }
+        "host.setBuildRootList" | "host.setBuildRootState" | "host.updateBuildRootList" | "host.finishUpload"
+        | "host.closeTask" | "host.failTask" | "host.handBack" => json!(null),
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    Json(answer).into_response()
+}
+
+fn plan(address: &str, task: i64, name: &str, size: i64) -> UploadPlan {
+    let part_size = part_size(size);
+    let parts = (size + part_size - 1) / part_size;
+    let urls = (0..parts.max(1)).map(|part| format!("{address}/file/{task}/{name}/{part}")).collect();
+    UploadPlan { upload_id: format!("upload of {name}"), part_size, urls }
+}
+
+async fn log(State(hub): State<Arc<HubState>>, body: Bytes) {
+    let mut logs = hub.logs.lock().unwrap();
+    for (head, bytes) in log_part::decode(&body).unwrap().pieces {
+        let log = logs.entry(head.name).or_default();
+        log.truncate(head.offset as usize);
+        assert_eq!(log.len() as u64, head.offset, "a hole in the log");
+        log.extend_from_slice(bytes);
+    }
+}
+
+async fn file(
+    State(hub): State<Arc<HubState>>,
+    Route((task, name, part)): Route<(i64, String, usize)>,
+    body: Bytes,
+) -> Response {
+    let dir = hub.work.join(format!("tasks/{task}/{task}"));
+    fs::create_dir_all(&dir).unwrap();
+    assert_eq!(part, 0, "test files are small");
+    fs::write(dir.join(name), body).unwrap();
+    ([("etag", "\"e\"")], "").into_response()
+}
+
+/// `/kojifiles/work/…` and any repo.
+async fn files(State(hub): State<Arc<HubState>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let file = match path.strip_prefix("/kojifiles/work/") {
+        Some(rest) => hub.work.join(rest),
+        None => match path.split_once("/x86_64/") {
+            Some((_, rest)) => hub.distro.join("x86_64").join(decoded(rest)),
+            None => return StatusCode::NOT_FOUND.into_response(),
+        },
+    };
+    match fs::read(file) {
+        Ok(content) => content.into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn decoded(path: &str) -> String {
+    let mut pieces = path.split('%');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push(char::from(u8::from_str_radix(&piece[..2], 16).unwrap()));
+        out.push_str(&piece[2..]);
+    }
+    out
+}
