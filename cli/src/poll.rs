@@ -27,7 +27,7 @@ impl Pauses {
         self.next = self.next.min(SHORT);
     }
 
-    /// Seconds since the start or the last reset.
+    /// Waits before the next question.
     pub(crate) async fn pause(&mut self) {
         sleep(self.step()).await;
     }
