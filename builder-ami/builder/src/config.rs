@@ -84,8 +84,6 @@ pub enum BuildrootKind {
 pub struct MockSettings {
     /// The program.
     pub path: PathBuf,
-    /// Where it makes its roots (`basedir`); `mock` below `work_dir` unless said.
-    pub basedir: Option<PathBuf>,
     /// The uid of a user in the group `mock`, for a `mock` that is called by root without its setuid helper.
     pub uid: Option<u32>,
     /// Let tags ask for a bootstrap image.
@@ -94,7 +92,7 @@ pub struct MockSettings {
 
 impl Default for MockSettings {
     fn default() -> Self {
-        Self { path: PathBuf::from("/usr/bin/mock"), basedir: None, uid: None, allow_bootstrap_image: false }
+        Self { path: PathBuf::from("/usr/bin/mock"), uid: None, allow_bootstrap_image: false }
     }
 }
 
@@ -158,11 +156,6 @@ impl Config {
     /// Where buildroots are made.
     pub fn work_dir(&self) -> PathBuf {
         self.work_dir.clone().unwrap_or_else(|| self.state_dir.join("work"))
-    }
-
-    /// Where mock makes its roots.
-    pub fn mock_basedir(&self) -> PathBuf {
-        self.mock.basedir.clone().unwrap_or_else(|| self.work_dir().join("mock"))
     }
 
     /// The token that enrols this builder, where there is one.

@@ -231,3 +231,6 @@ fn renewal(attached: &Attached) -> tokio::time::Instant {
     };
     tokio::time::Instant::now() + Duration::from_secs_f64(seconds)
 }
+
+#[cfg(test)]
+mod tests;

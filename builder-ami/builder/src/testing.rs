@@ -1,7 +1,7 @@
 //! For tests: a hub that answers what handlers ask and notes what they tell, over HTTP, with S3 and the top URL beside it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -11,7 +11,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path as Route, Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{post, put},
 };
@@ -25,12 +25,16 @@ use toji_protocol::{
     },
     value::Value,
 };
+use tokio::sync::Notify;
 
 use crate::{
     config::Config,
     context::{Facts, Machine, TaskContext},
     hub::TaskHub,
 };
+
+/// A task that the hub gives to somebody else at the first heartbeat.
+pub(crate) const LOST: i64 = 666;
 
 /// A hub, and a builder of it.
 pub(crate) struct Lab {
@@ -53,6 +57,13 @@ struct HubState {
     calls: Mutex<Vec<(String, Json_)>>,
     logs: Mutex<HashMap<String, Vec<u8>>>,
     extra: Mutex<Json_>,
+    /// Tasks that wait to be claimed.
+    free: Mutex<VecDeque<Json_>>,
+    /// Queues by path, each with its messages; a message is its own receipt.
+    queues: Mutex<HashMap<String, VecDeque<String>>>,
+    changed: Notify,
+    /// Tokens that count.
+    token: Mutex<String>,
 }
 
 /// The mini distribution: made by `localstack/bin/minidistro`, or named by the environment. None: there is none here.
@@ -140,9 +151,14 @@ impl FakeHub {
             calls: Mutex::default(),
             logs: Mutex::default(),
             extra: Mutex::new(json!({})),
+            free: Mutex::default(),
+            queues: Mutex::default(),
+            changed: Notify::new(),
+            token: Mutex::new("first".to_owned()),
         });
         fs::create_dir_all(&state.work).unwrap();
         let routes = Router::new()
+            .route("/", post(sqs))
             .route("/api/{method}", post(call))
             .route("/log/{task}/{part}", put(log))
             .route("/file/{task}/{name}/{part}", put(file))
@@ -151,6 +167,38 @@ impl FakeHub {
             .with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { state }
+    }
+
+    /// Waits until a method was told so often. Answers what was told.
+    pub(crate) async fn until_told(&self, method: &str, times: usize) -> Vec<Json_> {
+        loop {
+            let changed = self.state.changed.notified();
+            let told = self.told(method);
+            if told.len() >= times {
+                return told;
+            }
+            changed.await;
+        }
+    }
+
+    /// Adds a task that can be claimed.
+    pub(crate) fn add_task(&self, id: i64, method: &str, request: Json_) {
+        self.state.free.lock().unwrap().push_back(json!({
+            "id": id, "attempt": 1, "method": method, "request": request, "arch": "noarch", "weight": 1.0, "owner": 1,
+            "parent": null,
+        }));
+    }
+
+    /// Sends a message.
+    pub(crate) fn send(&self, queue: &str, body: Json_) {
+        let mut queues = self.state.queues.lock().unwrap();
+        queues.entry(format!("/{queue}")).or_default().push_back(body.to_string());
+        self.state.changed.notify_waiters();
+    }
+
+    /// Lets no token count but the one that the next enrolment gives.
+    pub(crate) fn forget_tokens(&self) {
+        *self.state.token.lock().unwrap() = "second".to_owned();
     }
 
     /// A path below `work/`.
@@ -176,10 +224,42 @@ impl FakeHub {
     }
 }
 
-async fn call(State(hub): State<Arc<HubState>>, Route(method): Route<String>, Json(told): Json<Json_>) -> Response {
+async fn call(
+    State(hub): State<Arc<HubState>>,
+    Route(method): Route<String>,
+    headers: HeaderMap,
+    Json(told): Json<Json_>,
+) -> Response {
+    if method == "host.attach" && headers["authorization"] != format!("Bearer {}", hub.token.lock().unwrap()) {
+        return (StatusCode::UNAUTHORIZED, Json(json!({"detail": "who?", "faultCode": 1002}))).into_response();
+    }
     hub.calls.lock().unwrap().push((method.clone(), told.clone()));
+    hub.changed.notify_waiters();
     let task = told["task_id"].as_i64().unwrap_or_default();
     let answer = match method.as_str() {
+        "enrolHost" => json!({"host_id": 3, "user_id": 4, "token": *hub.token.lock().unwrap()}),
+        "host.attach" => json!({
+            "host_id": 3, "name": "b", "arches": ["x86_64"], "capacity": 2.0,
+            "topurl": format!("{}/kojifiles", hub.address), "lease_seconds": 1,
+            "queues": {
+                "endpoint": hub.address, "region": "eu-west-1", "own": format!("{}/own", hub.address),
+                "bins": [{"bin": "1-noarch", "url": format!("{}/bin", hub.address)}],
+                "access_key_id": "a", "secret_access_key": "s", "session_token": null, "expires_ts": null,
+            },
+        }),
+        "host.claim" => {
+            let mut free = hub.free.lock().unwrap();
+            let task = free.pop_front();
+            json!({"task": task, "left": if free.is_empty() { "nothing" } else { "more" }})
+        }
+        "host.heartbeat" => {
+            let orders = told["leases"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|lease| if lease["task_id"].as_i64().unwrap() == LOST { "lost" } else { "continue" });
+            json!({"orders": orders.collect::<Vec<_>>(), "drain": false})
+        }
         "repoInfo" => json!({
             "begin_event": 1, "begin_ts": 1.0, "create_event": 3, "create_ts": 1.0,
             "creation_time": "2026-11-21 00:00:00+00:00", "creation_ts": 1.0, "custom_opts": {}, "dist": false,
@@ -208,11 +288,43 @@ async fn call(State(hub): State<Arc<HubState>>, Route(method): Route<String>, Js
                 .collect();
             json!(plans)
         }
-        "host.setBuildRootList" | "host.setBuildRootState" | "host.updateBuildRootList" | "host.finishUpload"
-        | "host.closeTask" | "host.failTask" | "host.handBack" => json!(null),
+        "host.setBuildRootList"
+        | "host.setBuildRootState"
+        | "host.updateBuildRootList"
+        | "host.finishUpload"
+        | "host.closeTask"
+        | "host.failTask"
+        | "host.handBack" => json!(null),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     Json(answer).into_response()
+}
+
+/// The three calls of SQS that a listener makes.
+async fn sqs(State(hub): State<Arc<HubState>>, headers: HeaderMap, body: Bytes) -> Response {
+    let told: Json_ = serde_json::from_slice(&body).unwrap();
+    let queue = told["QueueUrl"].as_str().unwrap().strip_prefix(&hub.address).unwrap().to_owned();
+    let action = headers["x-amz-target"].to_str().unwrap().split_once('.').unwrap().1.to_owned();
+    let answer = match action.as_str() {
+        "ReceiveMessage" => loop {
+            let changed = hub.changed.notified();
+            let message = hub.queues.lock().unwrap().entry(queue.clone()).or_default().pop_front();
+            if let Some(body) = message {
+                break json!({"Messages": [{"MessageId": "m", "ReceiptHandle": body, "Body": body}]});
+            }
+            changed.await;
+        },
+        _ => {
+            hub.calls.lock().unwrap().push((action.clone(), told.clone()));
+            if action == "ChangeMessageVisibility" && told["VisibilityTimeout"] == 0 {
+                let body = told["ReceiptHandle"].as_str().unwrap().to_owned();
+                hub.queues.lock().unwrap().entry(queue).or_default().push_back(body);
+            }
+            hub.changed.notify_waiters();
+            json!({})
+        }
+    };
+    ([("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response()
 }
 
 fn plan(address: &str, task: i64, name: &str, size: i64) -> UploadPlan {

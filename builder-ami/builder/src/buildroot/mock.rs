@@ -15,7 +15,6 @@ use crate::{
     config::{Config, MockSettings},
     failure::{Doing, TaskError, with_last_words},
     logs::{Source, Stages},
-    mounts,
     process::{Command, Scope, kill_all},
 };
 
@@ -43,7 +42,9 @@ pub(super) struct Mock {
 
 impl Mock {
     pub(super) fn new(plan: Plan, dir: PathBuf, scope: Scope, config: &Config, stages: Arc<Stages>) -> Self {
-        Self { plan, dir, scope, settings: config.mock.clone(), basedir: config.mock_basedir(), stages }
+        // In the task's own folder: it is cleared away with it.
+        let basedir = dir.join("mock");
+        Self { plan, dir, scope, settings: config.mock.clone(), basedir, stages }
     }
 
     fn root(&self) -> PathBuf {
@@ -213,16 +214,6 @@ impl Buildroot for Mock {
             Source { dir: self.result(), prefix: "" },
             Source { dir: self.root().join("var/log"), prefix: "dnf" },
         ]
-    }
-}
-
-impl Drop for Mock {
-    fn drop(&mut self) {
-        let home = self.basedir.join(&self.plan.name);
-        // Not waited for: a root of many gigabytes takes its time. The next start deletes what is left.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(mounts::delete(home));
-        }
     }
 }
 

@@ -72,7 +72,7 @@ async fn clear(config: &Config) {
     let work = config.work_dir();
     kill_all(&Scope::builder(&config.state_dir, &work), GRACE).await;
     mounts::unmount_below(&work);
-    for left in [work.join("tasks"), work.join("trash"), config.mock_basedir()] {
+    for left in [work.join("tasks"), work.join("trash")] {
         if left.is_dir() {
             mounts::delete(left).await;
         }

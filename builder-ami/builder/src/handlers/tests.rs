@@ -61,7 +61,6 @@ async fn from_an_upload_to_rpms() {
     assert!(log.contains("dist is .t1, CC is tcc"), "{log}");
     assert!(lab.hub.live_log("build.log").contains("dist is .t1"), "logs come as parts, too");
     let state = fs::read_to_string(lab.hub.work("tasks/8/8/state.log")).unwrap();
-    eprintln!("{}\n{state}", fs::read_to_string(lab.hub.work("tasks/7/7/state.log")).unwrap());
     for stage in ["STAGE buildroot ", "STAGE requirements ", "STAGE rpmbuild "] {
         assert!(state.contains(stage), "{state}");
     }
@@ -117,7 +116,10 @@ async fn what_cannot_be_built_says_why() {
     let Some(lab) = Lab::new().await else { return };
     let error = build(&lab, 7, &spec("", "echo so far; false")).await.unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("error building package (arch x86_64), rpmbuild exited with status 1; see build.log"), "{text}");
+    assert!(
+        text.starts_with("error building package (arch x86_64), rpmbuild exited with status 1; see build.log"),
+        "{text}"
+    );
     assert!(text.contains("Bad exit status") && matches!(error, TaskError::Build(_)), "{text}");
     let log = fs::read_to_string(lab.hub.work("tasks/7/7/build.log")).unwrap();
     assert!(log.contains("so far"), "the log is there all the same");
@@ -173,23 +175,36 @@ async fn hosts_that_are_not_allowed_are_not_asked() {
     assert!(lab.hub.told("repoInfo").is_empty() && !ctx.dir.exists());
 }
 
+async fn commit(repo: &Path) {
+    for args in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "x"]] {
+        let mut git = tokio::process::Command::new("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@t"]).args(args).current_dir(repo);
+        assert!(git.status().await.unwrap().success());
+    }
+}
+
 /// A repository, and a server of it on this machine.
 struct GitServer(tokio::process::Child, u16);
 
 async fn git_server(base: &Path, spec: &str) -> GitServer {
     let repo = base.join("rpms/hello");
-    fs::create_dir_all(&repo).unwrap();
-    fs::write(repo.join("hello.spec"), spec).unwrap();
-    fs::write(repo.join("Makefile"), "sources:\n\techo fetched > source.txt; id -u\n").unwrap();
-    for args in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "x"]] {
-        let mut git = tokio::process::Command::new("git");
-        git.args(["-c", "user.name=t", "-c", "user.email=t@t"]).args(args).current_dir(&repo);
-        assert!(git.status().await.unwrap().success());
+    for dir in ["f42", "plain/SPECS"] {
+        fs::create_dir_all(repo.join(dir)).unwrap();
     }
+    fs::write(repo.join("hello.spec"), spec).unwrap();
+    fs::write(repo.join("f42/hello.spec"), spec.replace("source.txt", "../common/shared.txt")).unwrap();
+    fs::write(repo.join("Makefile"), "sources:\n\techo fetched > source.txt; id -u\n").unwrap();
+    commit(&repo).await;
+    let common = base.join("common/common");
+    fs::create_dir_all(&common).unwrap();
+    fs::write(common.join("shared.txt"), "shared").unwrap();
+    commit(&common).await;
+    std::os::unix::fs::symlink(&repo, base.join("common/hello")).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // The daemon itself: `git` would only be its parent.
     let tools = std::process::Command::new("git").arg("--exec-path").output().unwrap().stdout;
-    let mut server = tokio::process::Command::new(Path::new(String::from_utf8(tools).unwrap().trim()).join("git-daemon"));
+    let mut server =
+        tokio::process::Command::new(Path::new(String::from_utf8(tools).unwrap().trim()).join("git-daemon"));
     server.args(["--export-all", "--reuseaddr", "--listen=127.0.0.1"]).arg(format!("--port={port}"));
     server.arg(format!("--base-path={}", base.display())).kill_on_drop(true);
     let server = server.stderr(std::process::Stdio::null()).spawn().unwrap();
@@ -205,7 +220,8 @@ async fn from_a_checkout_to_a_source_rpm() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let lab = Lab::with(distro, "[scm]\nallowed = ['127.0.0.1*:/rpms/*:no:make,sources', '127.0.0.1*:/bare/*:no:']").await;
+    let lab =
+        Lab::with(distro, "[scm]\nallowed = ['127.0.0.1*:/rpms/*:no:make,sources', '127.0.0.1*:/common/*:yes:']").await;
     let base = lab.dir.path().join("git");
     let server = git_server(&base, &spec("Source0: source.txt\nBuildRequires: make\n", "true")).await;
     let url = format!("git://127.0.0.1:{}/rpms/hello#main", server.1);
@@ -222,5 +238,23 @@ async fn from_a_checkout_to_a_source_rpm() {
     let ctx = lab.task(8, "buildSRPMFromSCM", "noarch", vec![none.into(), 2.into(), opts()]);
     let error = run(&ctx).await.unwrap_err().to_string();
     assert!(error.contains("checkout.log") && error.contains("nosuch"), "{error}");
+    drop(server.0);
+}
+
+#[tokio::test]
+async fn the_common_module_lies_beside_the_sources() {
+    let Some(distro) = crate::testing::minidistro() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let lab = Lab::with(distro, "[scm]\nallowed = ['127.0.0.1*:/common/*:yes:cat,../common/shared.txt']").await;
+    let server = git_server(&lab.dir.path().join("git"), &spec("", "true")).await;
+    // The folders above are nobody else's, as in a home directory.
+    fs::set_permissions(lab.dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let url = format!("git://127.0.0.1:{}/common/hello?f42#main", server.1);
+    let ctx = lab.task(7, "buildSRPMFromSCM", "noarch", vec![url.into(), 2.into(), opts()]);
+    run(&ctx).await.unwrap();
+    let log = fs::read_to_string(lab.hub.work("tasks/7/7/checkout.log")).unwrap();
+    assert!(log.contains("shared"), "{log}");
     drop(server.0);
 }

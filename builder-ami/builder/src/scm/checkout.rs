@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{chown, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -26,10 +26,17 @@ pub(crate) struct Checkout {
 /// git, for one task.
 struct Git<'a> {
     scope: &'a Scope,
+    /// The checkout's folder.
+    dir: &'a Path,
     home: &'a Path,
     uid: u32,
     log: &'a Path,
+    /// Put git into a box: it then sees the machine read-only, and the way to its folder need not be open to its user.
+    boxed: bool,
 }
+
+/// Where the checkout's folder and git's home are in the box.
+const BOXED: [&str; 2] = ["/tmp/checkout", "/tmp/home"];
 
 /// Checks a revision out below `dir`, which `uid` owns. `home` is an empty folder that git may read.
 ///
@@ -48,7 +55,7 @@ pub(crate) async fn checkout(
     let preparing = || "preparing the checkout".to_owned();
     fs::create_dir_all(home).doing(preparing)?;
     fs::File::create(log).doing(preparing)?;
-    let git = Git { scope, home, uid, log };
+    let git = Git { scope, dir, home, uid, log, boxed: Path::new("/usr/bin/bwrap").exists() };
     let name = url.checkout_name().to_owned();
     let top = dir.join(&name);
     git.clone(&url.git_url(&url.repository), &url.revision, &top).await?;
@@ -72,20 +79,25 @@ async fn fetch_common(git: &Git<'_>, url: &ScmUrl, dir: &Path, sources: &Path) -
     let (beside, _) = url.repository.trim_end_matches('/').rsplit_once('/').unwrap_or_default();
     let common = dir.join("common");
     git.clone(&url.git_url(&format!("{beside}/common")), "HEAD", &common).await?;
+    // The sources' canonical path, so the folder's, too.
+    let dir = dir.canonicalize().doing(|| "linking common".to_owned())?;
     let Some(parent) = sources.parent().filter(|parent| *parent != dir && !parent.join("common").exists()) else {
         return Ok(());
     };
-    symlink(&common, parent.join("common")).doing(|| "linking common".to_owned())?;
-    // Owned like the rest.
-    let _ = chown(parent, Some(git.uid), Some(git.uid));
-    Ok(())
+    // Relative: inside, the checkout is elsewhere.
+    let depth = parent.strip_prefix(&dir).map_or(0, |below| below.components().count());
+    let target: PathBuf = std::iter::repeat_n("..", depth).chain(["common"]).collect();
+    symlink(target, parent.join("common")).doing(|| "linking common".to_owned())
 }
 
 impl Git<'_> {
     /// One revision, whatever it is: a branch, a tag, or a commit that some branch has.
     async fn clone(&self, from: &str, revision: &str, to: &Path) -> Result<(), TaskError> {
-        self.must(None, &["clone", "--no-checkout", "--no-recurse-submodules", "--", from, &to.to_string_lossy()])
-            .await?;
+        self.must(
+            None,
+            &["clone", "--no-checkout", "--no-recurse-submodules", "--", from, &self.seen(to).to_string_lossy()],
+        )
+        .await?;
         // What the revision is called here: its own name, or the server's branch of that name.
         let mut found = None;
         for candidate in [revision.to_owned(), format!("origin/{revision}")] {
@@ -131,9 +143,9 @@ impl Git<'_> {
     }
 
     fn command(&self, dir: Option<&Path>, args: &[&str]) -> Command {
-        let mut command = Command::new("git");
+        let mut command = if self.boxed { self.in_a_box() } else { Command::new("git").uid(self.uid) };
         if let Some(dir) = dir {
-            command = command.arg("-C").arg(dir);
+            command = command.arg("-C").arg(self.seen(dir));
         }
         // No hooks, no other transport than those of the grammar, no question to a terminal.
         for setting in [
@@ -149,11 +161,30 @@ impl Git<'_> {
         }
         command
             .args(args)
-            .env("HOME", self.home)
+            .env("HOME", if self.boxed { Path::new(BOXED[1]) } else { self.home })
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-            .uid(self.uid)
             .log(self.log)
+    }
+
+    fn in_a_box(&self) -> Command {
+        let uid = self.uid.to_string();
+        Command::new("bwrap")
+            .args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind"])
+            .arg(self.dir)
+            .args([BOXED[0], "--bind"])
+            .arg(self.home)
+            .args([BOXED[1], "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session"])
+            .args(["setpriv", "--reuid", &uid, "--regid", &uid, "--clear-groups", "--no-new-privs"])
+            .args(["--inh-caps=-all", "--bounding-set=-all", "git"])
+    }
+
+    /// A path below the checkout's folder, as git sees it.
+    fn seen(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(self.dir) {
+            Ok(rest) if self.boxed => Path::new(BOXED[0]).join(rest),
+            _ => path.to_owned(),
+        }
     }
 }

@@ -215,3 +215,39 @@ fn repo_key(plan: &Plan) -> String {
     let digest = Sha256::digest(format!("{}\n{}", plan.baseurl, plan.repo_made));
     format!("{}-{}-{}", plan.repo_id, plan.arch, hex::encode(&digest[..6]))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::FileTimes, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_roots_go_but_none_in_use() {
+        let work = tempfile::tempdir().unwrap();
+        for (age, key) in
+            ["9-x86_64-aa-build", "9-x86_64-aa-srpm-build", "8-x86_64-bb-build", "7-x86_64-cc-build"].iter().enumerate()
+        {
+            let dir = work.path().join("roots").join(key);
+            fs::create_dir_all(&dir).unwrap();
+            fs::create_dir_all(work.path().join("dnf").join(key.split("-build").next().unwrap())).unwrap();
+            let time = SystemTime::now() - Duration::from_secs(100 * (age as u64 + 1));
+            fs::File::open(&dir).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
+        }
+        let cache = RootCache::new(work.path(), 2);
+        let left = |dir: &str| {
+            let entries = fs::read_dir(work.path().join(dir)).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let in_use = cache.slots.lock().unwrap()["7-x86_64-cc-build"].0.clone();
+        assert_eq!(cache.take_old().len(), 2, "the oldest that nobody uses, and what dnf loaded for it");
+        assert_eq!(left("roots"), ["7-x86_64-cc-build", "9-x86_64-aa-build", "9-x86_64-aa-srpm-build"]);
+        assert!(!left("dnf").contains(&"8-x86_64-bb".to_owned()));
+        drop(in_use);
+        assert_eq!(cache.take_old().len(), 2);
+        assert_eq!(left("roots"), ["9-x86_64-aa-build", "9-x86_64-aa-srpm-build"]);
+        assert!(cache.take_old().is_empty());
+    }
+}

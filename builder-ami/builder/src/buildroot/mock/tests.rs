@@ -153,7 +153,7 @@ const STAND_IN: &str = r#"#!/bin/bash
 here=$(dirname "$0")
 echo "$*" >>"$here/calls"
 for arg; do [ "$last" != --resultdir ] || result=$arg; last=$arg; done
-root=$here/base/f42-build-7-9/root
+root=$here/task/mock/f42-build-7-9/root
 case " $* " in
 *" --init "*)
     [ ! -e "$here/fail-init" ] || { echo "Error: nothing provides @build" >"$result/root.log"; exit 30; }
@@ -177,7 +177,6 @@ fn lab() -> Lab {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let mut config = config();
     config.mock.path = program;
-    config.mock.basedir = Some(dir.path().join("base"));
     let task = dir.path().join("task");
     fs::create_dir_all(task.join("logs")).unwrap();
     let stages = Arc::new(Stages::new(task.join("logs/state.log")));

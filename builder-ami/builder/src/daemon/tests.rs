@@ -1,0 +1,150 @@
+//! The daemon against a hub and queues that take notes. No buildroots: `sleep` tasks.
+
+use serde_json::json;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::*;
+use crate::testing::{LOST, Lab};
+
+struct Daemon {
+    lab: Lab,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<Result<(), RunError>>,
+}
+
+/// A builder that has attached; None where the tests do not run as root.
+async fn daemon(prepare: impl FnOnce(&Lab)) -> Option<Daemon> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: the builder wants root");
+        return None;
+    }
+    let lab = Lab::with("/nowhere".into(), "minspace = 0\nenrol_token_file = '/proc/sys/kernel/ostype'").await;
+    prepare(&lab);
+    let (stop, ended) = start(&lab);
+    lab.hub.until_told("host.claim", 1).await;
+    Some(Daemon { lab, stop, ended })
+}
+
+fn start(lab: &Lab) -> (oneshot::Sender<()>, JoinHandle<Result<(), RunError>>) {
+    let (stop, stopped) = oneshot::channel();
+    let config = lab.machine.config.clone();
+    let ended = tokio::spawn(run(config, async move {
+        let _ = stopped.await;
+    }));
+    (stop, ended)
+}
+
+fn bell(task: i64) -> serde_json::Value {
+    json!({"bin": "1-noarch", "task": task})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_run_and_bells_are_put_away() {
+    // One waits before the builder is there.
+    let Some(Daemon { lab, stop, ended }) = daemon(|lab| lab.hub.add_task(1, "sleep", json!([0]))).await else {
+        return;
+    };
+    let hub = &lab.hub;
+    hub.until_told("host.closeTask", 1).await;
+    for id in 2..=5 {
+        hub.add_task(id, "sleep", json!([0]));
+    }
+    hub.add_task(6, "default", json!([]));
+    hub.send("bin", bell(2));
+    let closed = hub.until_told("host.closeTask", 6).await;
+    let mut ids: Vec<_> = closed.iter().map(|told| told["task_id"].as_i64().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+    assert!(closed[0]["response"].as_str().unwrap().contains("<methodResponse>"));
+    hub.until_told("DeleteMessage", 1).await;
+
+    hub.add_task(7, "sleep", json!(["soon"]));
+    hub.add_task(8, "newRepo", json!([]));
+    hub.send("bin", bell(7));
+    let failed = hub.until_told("host.failTask", 1).await;
+    assert!(failed[0]["response"].as_str().unwrap().contains("sleep takes a number"));
+    let refused = hub.until_told("host.handBack", 1).await;
+    assert_eq!((&refused[0]["task_id"], &refused[0]["refuse"]), (&json!(8), &json!(true)));
+
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
+    let claims = hub.told("host.claim");
+    let mut ids: Vec<_> = claims.iter().map(|told| told["claim_id"].to_string()).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), claims.len(), "each claim has an id of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_and_the_end() {
+    let Some(Daemon { lab, stop, ended }) = daemon(|lab| lab.hub.add_task(1, "sleep", json!([1000]))).await else {
+        return;
+    };
+    let hub = &lab.hub;
+    // Renewed as long as it runs, until somebody cancels it.
+    hub.until_told("host.heartbeat", 2).await;
+    hub.send("own", json!({"order": "cancel", "task_id": 1, "attempt": 1}));
+    hub.until_told("DeleteMessage", 1).await;
+    // Room again: the next one is taken, is given to somebody else by the hub, and then a third.
+    hub.add_task(LOST, "sleep", json!([1000]));
+    hub.add_task(3, "sleep", json!([1000]));
+    hub.send("own", json!({"order": "claim"}));
+    loop {
+        let beats = hub.told("host.heartbeat");
+        let last = beats.last().map(|beat| beat["leases"].clone());
+        if last == Some(json!([{"task_id": 3, "attempt": 1}])) {
+            break;
+        }
+        hub.until_told("host.heartbeat", beats.len() + 1).await;
+    }
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
+    let back = hub.told("host.handBack");
+    assert_eq!(back.len(), 1, "what was cancelled or lost is not handed back: {back:?}");
+    assert_eq!((&back[0]["task_id"], &back[0]["refuse"]), (&json!(3), &json!(false)));
+    assert!(hub.told("host.closeTask").is_empty() && hub.told("host.failTask").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drained_builder_ends_its_tasks_and_stops() {
+    let Some(Daemon { lab, stop: _stop, ended }) = daemon(|lab| lab.hub.add_task(1, "sleep", json!([0.7]))).await
+    else {
+        return;
+    };
+    let hub = &lab.hub;
+    hub.until_told("host.heartbeat", 1).await;
+    hub.send("own", json!({"order": "drain"}));
+    hub.until_told("DeleteMessage", 1).await;
+    hub.add_task(2, "sleep", json!([0]));
+    ended.await.unwrap().unwrap();
+    let closed = hub.told("host.closeTask");
+    assert_eq!((closed.len(), &closed[0]["task_id"]), (1, &json!(1)));
+    assert!(hub.told("host.handBack").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn identities() {
+    let Some(Daemon { lab, stop, ended }) = daemon(|_| ()).await else { return };
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
+    assert_eq!(lab.hub.told("enrolHost").len(), 1);
+    // The same builder again: it is known.
+    let (stop, ended) = start(&lab);
+    lab.hub.until_told("host.attach", 2).await;
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
+    assert_eq!(lab.hub.told("enrolHost").len(), 1);
+    // The hub has lost its memory: the builder enrols again.
+    lab.hub.forget_tokens();
+    let (stop, ended) = start(&lab);
+    lab.hub.until_told("host.attach", 3).await;
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
+    assert_eq!(lab.hub.told("enrolHost").len(), 2);
+
+    // Without a token there is no enrolment.
+    let mut config = lab.machine.config.clone();
+    config.name = "another".to_owned();
+    config.enrol_token_file = None;
+    let error = run(config, std::future::pending()).await.unwrap_err();
+    assert!(error.to_string().contains("TOJI_ENROL_TOKEN"), "{error}");
+}
