@@ -8,8 +8,14 @@
 //! answer). What they do not: surviving a power cut, for nothing is fsynced.
 
 mod clock;
+pub mod cloud;
 pub mod credentials;
 mod journal;
 mod listen;
+mod local;
 pub mod s3;
 pub mod sqs;
+mod stop;
+mod work;
+
+pub use local::{Local, Settings};

@@ -1,2 +1,124 @@
-//! placeholder
-fn main() {}
+//! `toji-local`: the whole of toji in one process, or its database's schema alone.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, Result};
+use chrono::TimeDelta;
+use clap::{Parser, Subcommand};
+use sqlx::PgPool;
+use toji_local::{Local, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The whole of toji on one machine.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve everything until SIGTERM or Ctrl-C
+    Serve(Serve),
+    /// Change the database's schema
+    Migrate {
+        /// Postgres
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: String,
+        #[command(subcommand)]
+        direction: Direction,
+    },
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// Where the API is served; port 0 picks one
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Postgres
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
+    /// Where S3 and SQS keep what they hold
+    #[arg(long)]
+    data: PathBuf,
+    /// The first admin
+    #[arg(long, default_value = "admin")]
+    admin: String,
+    /// The first admin's API token
+    #[arg(long, env = "TOJI_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: String,
+    /// S3 and SQS of an emulator, instead of our own
+    #[arg(long, value_name = "URL")]
+    aws_endpoint: Option<String>,
+    /// A folder of RPM repositories to serve at /minidistro/
+    #[arg(long, value_name = "FOLDER")]
+    demo_repo: Option<PathBuf>,
+    /// Run a builder in this process, too, with these settings
+    #[arg(long, value_name = "FILE")]
+    builder_config: Option<PathBuf>,
+    /// Seconds that a silent builder keeps its task
+    #[arg(long, env = "TOJI_LEASE_SECONDS", value_parser = clap::value_parser!(i64).range(1..))]
+    lease_seconds: Option<i64>,
+}
+
+#[derive(Subcommand)]
+enum Direction {
+    /// Apply what is missing
+    Up,
+    /// Undo all migrations after a version; 0 empties the database
+    Down {
+        /// The last version that stays
+        #[arg(long)]
+        to: i64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let filter = EnvFilter::try_from_env("TOJI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Arguments::parse().command {
+        Command::Serve(serve) => run(serve).await,
+        Command::Migrate { database_url, direction } => migrate(&database_url, direction).await,
+    }
+}
+
+async fn run(serve: Serve) -> Result<()> {
+    // before anything starts, so that no signal finds us half way
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let settings = Settings {
+        listen: serve.listen,
+        database_url: serve.database_url,
+        data: serve.data,
+        admin: serve.admin,
+        admin_token: serve.admin_token,
+        aws_endpoint: serve.aws_endpoint,
+        demo_repo: serve.demo_repo,
+        lease: serve.lease_seconds.map(TimeDelta::seconds),
+        builder: serve.builder_config.as_deref().map(toji_builder::Config::load).transpose()?,
+    };
+    let local = tokio::select! {
+        started = Local::start(settings) => started?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    local.stop().await;
+    Ok(())
+}
+
+async fn migrate(url: &str, direction: Direction) -> Result<()> {
+    let pool = PgPool::connect(url).await.context("cannot connect to Postgres")?;
+    match direction {
+        Direction::Up => toji_hub::MIGRATIONS.run(&pool).await?,
+        Direction::Down { to } => toji_hub::MIGRATIONS.undo(&pool, to).await?,
+    }
+    Ok(())
+}

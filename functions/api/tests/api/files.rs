@@ -106,7 +106,10 @@ async fn files_of_tasks(pool: PgPool) {
     let missing = app.get(&path.replace("a+b", "c"), &[]).await;
     assert_eq!(missing.status, 404);
 
-    sqlx::query("UPDATE task_file SET moved_to = 'packages/a+b.rpm' WHERE attempt = 2").execute(&app.hub.pool).await.unwrap();
+    sqlx::query("UPDATE task_file SET moved_to = 'packages/a+b.rpm' WHERE attempt = 2")
+        .execute(&app.hub.pool)
+        .await
+        .unwrap();
     assert_eq!(app.get(&path, &[]).await.header("location"), "/kojifiles/packages/a%2Bb.rpm");
 }
 

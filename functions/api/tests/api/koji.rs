@@ -42,14 +42,21 @@ async fn the_stock_client(pool: PgPool) {
 
     let file = dir.path().join("a file+1.rpm");
     std::fs::write(&file, vec![b'x'; (5 << 20) + 17]).unwrap();
-    let script = "import sys, koji\n\
-
-        s = koji.ClientSession(sys.argv[1], {'user': sys.argv[2], 'password': sys.argv[3]})\n\
-        s.login()\n\
-        s.uploadWrapper(sys.argv[4], 'cli-build/1.test')\n\
-        print(s.checkUpload('cli-build/1.test', 'a file+1.rpm', verify='md5')['size'])\n";
+    let script = "\
+import sys, koji
+hub, user, token, file = sys.argv[1:]
+session = koji.ClientSession(hub, {'user': user, 'password': token, 'upload_blocksize': 1 << 20})
+session.login()
+session.uploadWrapper(file, 'cli-build/1.test')
+print(session.checkUpload('cli-build/1.test', 'a file+1.rpm', verify='md5')['size'])
+";
     let python = Path::new(&program).with_file_name("python");
     let hub = format!("{server}/kojihub");
     let output = Command::new(python).args(["-c", script, &hub, ADMIN, TOKEN]).arg(&file).output().await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "5242897", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        "5242897",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

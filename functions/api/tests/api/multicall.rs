@@ -37,8 +37,10 @@ async fn one_that_fails_is_undone_alone(pool: PgPool) {
     assert!(matches!(answers[2].as_array(), Some([Value::Int(_)])));
     assert_eq!(users(&app).await, ["admin", "one", "two"]);
     // one request, one number
-    assert!(fault(session.call(3, "multiCall", vec![vec![call("createUser", vec!["x".into()])].into()]).await)
-        .starts_with("1009: "));
+    assert!(
+        fault(session.call(3, "multiCall", vec![vec![call("createUser", vec!["x".into()])].into()]).await)
+            .starts_with("1009: ")
+    );
 }
 
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]

@@ -33,7 +33,8 @@ async fn describes_every_method(pool: PgPool) {
         assert!(schemas.contains_key(name), "{reference} leads nowhere");
     }
 
-    let arguments = &document["paths"]["/api/login"]["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"][0];
+    let arguments =
+        &document["paths"]["/api/login"]["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"][0];
     assert_eq!(arguments["required"], serde_json::json!(["user", "password"]));
     assert_eq!(arguments["additionalProperties"], true);
     assert!(arguments["properties"].get("named").is_none());

@@ -41,7 +41,11 @@ async fn calls(pool: PgPool) {
     assert_eq!(app.xml("hello", vec![]).await, Ok(Value::from("Hello World")));
     assert_eq!(fault(app.xml("nosuch", vec![]).await), "1000: Invalid method: nosuch");
     let arity = app.xml("getUser", vec![1.into(); 9]).await;
-    assert!(fault(arity).starts_with("1019: getUser() takes from 0 to "), "{arity:?}", arity = app.xml("getUser", vec![1.into(); 9]).await);
+    assert!(
+        fault(arity).starts_with("1019: getUser() takes from 0 to "),
+        "{arity:?}",
+        arity = app.xml("getUser", vec![1.into(); 9]).await
+    );
     let unknown = app.xml("getUser", named(vec![], &[("nosuch", 1.into())])).await;
     assert_eq!(fault(unknown), "1019: getUser() got an unexpected keyword argument 'nosuch'");
     let by_name = app.xml("getUser", named(vec![], &[("userInfo", "admin".into())])).await.unwrap();

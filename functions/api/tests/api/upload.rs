@@ -125,7 +125,8 @@ async fn what_may_not_be_uploaded(pool: PgPool) {
     assert_eq!(fault(no_digest), "1019: fileverify is missing: it can be adler32, md5 or sha256");
     let crc = session.upload("filename=f&filepath=cli-build/1.x&offset=0&fileverify=crc32", "x").await;
     assert!(fault(crc).starts_with("1000: unsupported fileverify 'crc32'"));
-    for (file, folder) in [("a/b", "c"), (".user", "c"), ("f", "../c"), ("f", "tasks/1/1"), ("f", ".pieces"), ("f", "")] {
+    for (file, folder) in [("a/b", "c"), (".user", "c"), ("f", "../c"), ("f", "tasks/1/1"), ("f", ".pieces"), ("f", "")]
+    {
         let query = format!("filename={file}&filepath={folder}&fileverify=adler32&offset=0");
         assert!(session.upload(&query, "x").await.is_err(), "{folder}/{file}");
     }
@@ -143,9 +144,7 @@ async fn what_may_not_be_uploaded(pool: PgPool) {
 
     session.upload(&at("mine", 0, ""), "x").await.unwrap();
     let bob = format!("Bearer {}", app.user("bob").await);
-    let theirs = app
-        .request(axum::http::Method::POST, &path, &[headers[0], ("authorization", &bob)], "x")
-        .await;
+    let theirs = app.request(axum::http::Method::POST, &path, &[headers[0], ("authorization", &bob)], "x").await;
     let theirs = toji_protocol::xmlrpc::decode_response(&theirs.body).unwrap();
     assert!(fault(theirs).starts_with("1004: the upload folder cli-build/1.x belongs to another user"));
 }

@@ -1,0 +1,180 @@
+//! The whole of toji, put together in one process.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
+use axum::Router;
+use chrono::{TimeDelta, Utc};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use toji_hub::{Hub, config::Config};
+use toji_protocol::queue_name::QueueName;
+use toji_repo::HttpFetch;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tower_http::services::ServeDir;
+
+use crate::{
+    cloud::Cloud,
+    listen,
+    stop::stopped,
+    work::{consume, repeat},
+};
+
+/// Connections to Postgres.
+const CONNECTIONS: u32 = 12;
+
+/// How long Postgres may take to come up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the whole is to be.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the API is served; port 0 = any.
+    pub listen: SocketAddr,
+    /// Postgres. Its schema is brought up to date.
+    pub database_url: String,
+    /// Where S3 and SQS keep what they hold.
+    pub data: PathBuf,
+    /// The first admin's name.
+    pub admin: String,
+    /// The first admin's API token.
+    pub admin_token: String,
+    /// S3 and SQS of an emulator, instead of our own.
+    pub aws_endpoint: Option<String>,
+    /// A folder of RPM repositories that is served at `/minidistro/`.
+    pub demo_repo: Option<PathBuf>,
+    /// How long a silent builder keeps its task; None = the hub's own idea.
+    pub lease: Option<TimeDelta>,
+    /// A builder in this process.
+    pub builder: Option<toji_builder::Config>,
+}
+
+/// Everything, running.
+pub struct Local {
+    /// The server's URL, without a slash at the end.
+    pub server_url: String,
+    /// The hub, for who looks inside.
+    pub hub: Hub,
+    cloud: Cloud,
+    stop: watch::Sender<bool>,
+    parts: JoinSet<()>,
+    stop_builder: watch::Sender<bool>,
+    builder: JoinSet<()>,
+}
+
+impl Local {
+    /// Starts everything, and returns when it answers. Dropping it ends everything at once.
+    ///
+    /// # Errors
+    /// When Postgres does not come up, a port is taken, or another process has the data.
+    pub async fn start(settings: Settings) -> Result<Self> {
+        let listener = TcpListener::bind(settings.listen).await;
+        let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
+        let server_url = format!("http://{}", listener.local_addr()?);
+        let cloud = match &settings.aws_endpoint {
+            Some(endpoint) => Cloud::elsewhere(endpoint),
+            None => Cloud::serve(&settings.data).await?,
+        };
+        let hub = hub(&settings, &cloud, &server_url).await?;
+        toji_hub::user::bootstrap_admin(&hub, &settings.admin, &settings.admin_token, Utc::now()).await?;
+
+        let mut router = toji_api::router_with_files(hub.clone());
+        if let Some(folder) = &settings.demo_repo {
+            router = router.nest_service("/minidistro", ServeDir::new(folder));
+        }
+        let (stop, _) = watch::channel(false);
+        let mut parts = JoinSet::new();
+        parts.spawn(serve(listener, router, stop.subscribe()));
+        work(&mut parts, &hub, HttpFetch::new()?, &stop);
+        let (stop_builder, _) = watch::channel(false);
+        let mut builder = JoinSet::new();
+        if let Some(config) = settings.builder {
+            builder.spawn(build(config, stop_builder.subscribe()));
+        }
+        tracing::info!(server_url, "toji is up");
+        Ok(Self { server_url, hub, cloud, stop, parts, stop_builder, builder })
+    }
+
+    /// Ends everything: the builder first, which hands its tasks back, then what is under way, then what it stands on.
+    pub async fn stop(mut self) {
+        self.stop_builder.send_replace(true);
+        while self.builder.join_next().await.is_some() {}
+        self.stop.send_replace(true);
+        while self.parts.join_next().await.is_some() {}
+        self.hub.pool.close().await;
+        self.cloud.stop().await;
+    }
+}
+
+async fn hub(settings: &Settings, cloud: &Cloud, server_url: &str) -> Result<Hub> {
+    let pool = database(&settings.database_url).await?;
+    toji_hub::MIGRATIONS.run(&pool).await.context("cannot bring the database's schema up to date")?;
+    let mut config = Config { topurl: format!("{server_url}/kojifiles"), ..Config::default() };
+    if let Some(lease) = settings.lease {
+        config.lease = lease;
+    }
+    let (store, queues) = (cloud.store().await?, cloud.queues().await);
+    for queue in [QueueName::Coordinator, QueueName::Repo] {
+        queues.url(&queue).await?;
+    }
+    Ok(Hub::new(pool, store, queues, cloud.queue_credentials(), config))
+}
+
+/// Connects to Postgres, which may still be starting.
+async fn database(url: &str) -> Result<PgPool> {
+    let options: PgConnectOptions = url.parse().context("the database URL makes no sense")?;
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(5))
+        // a broken connection is found when it is given back; asking before each use is a round trip for nothing
+        .test_before_acquire(false)
+        .connect_lazy_with(options.application_name("toji-local"));
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match pool.acquire().await {
+            Ok(_) => return Ok(pool),
+            Err(error) if begun.elapsed() > PATIENCE => return Err(error).context("Postgres does not answer"),
+            Err(error) => tracing::warn!(%error, "waiting for Postgres"),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+    let service = hyper_util::service::TowerToHyperService::new(router);
+    listen::serve(listener, service, stopped(stop)).await;
+}
+
+async fn build(config: toji_builder::Config, stop: watch::Receiver<bool>) {
+    if let Err(error) = toji_builder::run(config, stopped(stop)).await {
+        tracing::error!(error = format!("{:#}", anyhow::Error::new(error)), "the builder has ended");
+    }
+}
+
+/// The loops that stand for Lambda's triggers.
+fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, stop: &watch::Sender<bool>) {
+    let advance = |hub: Hub, body: String| async move { toji_coordinator::handle(&hub, &body, Utc::now()).await };
+    parts.spawn(consume(hub.clone(), QueueName::Coordinator, advance, stop.subscribe()));
+    let make = move |hub: Hub, body: String| {
+        let fetch = fetch.clone();
+        async move { toji_repo::handle(&hub, &body, Utc::now(), &fetch).await }
+    };
+    parts.spawn(consume(hub.clone(), QueueName::Repo, make, stop.subscribe()));
+
+    let seconds = Duration::from_secs;
+    let outbox = |hub: Hub, now| async move { toji_hub::outbox::run_once(&hub, now).await };
+    parts.spawn(repeat(hub.clone(), "outbox", seconds(2), outbox, stop.subscribe()));
+    let rescue = |hub: Hub, now| async move { toji_hub::task::rescue::run_once(&hub, now).await };
+    parts.spawn(repeat(hub.clone(), "rescue", seconds(2), rescue, stop.subscribe()));
+    let repos = |hub: Hub, now| async move { toji_hub::repo::passes::run_once(&hub, now).await };
+    parts.spawn(repeat(hub.clone(), "repos", seconds(5), repos, stop.subscribe()));
+}
