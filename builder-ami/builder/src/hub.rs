@@ -9,13 +9,15 @@ use toji_protocol::{
     id::{EventId, Ref},
     method::{
         Method,
+        build::GetAverageBuildDuration,
         external_repo::{GetExternalRepoList, TagExternalRepo},
         repo::{Repo, RepoInfo},
         tag::{BuildConfig, GetBuildConfig},
         upload::UploadPlan,
         worker::{
             CloseTask, FailTask, FinishTaskUpload, HandBack, InstalledRpm, Lease, LogUrls, NewBuildroot,
-            SetBuildrootList, SetBuildrootState, StartTaskUpload, TaskFile, UpdateBuildrootList, UploadedFile,
+            SetBuildrootList, SetBuildrootState, SetTaskWeight, StartTaskUpload, TaskFile, UpdateBuildrootList,
+            UploadedFile,
         },
     },
     state::BuildrootState,
@@ -85,6 +87,17 @@ impl TaskHub {
     pub(crate) async fn hand_back(&self, reason: &str, refuse: bool) -> Result<(), ClientError> {
         let Lease { task_id, attempt } = self.lease;
         self.call(HandBack { task_id, attempt, reason: reason.to_owned(), refuse }).await
+    }
+
+    /// Sets the task's share of the host's capacity.
+    pub(crate) async fn set_weight(&self, weight: f64) -> Result<(), ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(SetTaskWeight { task_id, weight, attempt }).await
+    }
+
+    /// Seconds that builds of a package took on average in the last so many months; None when none are known.
+    pub(crate) async fn average_duration(&self, package: &str, months: i64) -> Result<Option<f64>, ClientError> {
+        self.call(GetAverageBuildDuration { package: Ref::from(package), age: Some(months) }).await
     }
 
     /// URLs for log parts.

@@ -274,6 +274,7 @@ async fn call(
         }),
         "getExternalRepoList" => json!([]),
         "host.newBuildRoot" => json!(5),
+        "getAverageBuildDuration" => json!(9600.0),
         "host.logUrls" => {
             let first = told["first"].as_u64().unwrap();
             let count = told["count"].as_u64().unwrap();
@@ -292,6 +293,7 @@ async fn call(
         | "host.setBuildRootState"
         | "host.updateBuildRootList"
         | "host.finishUpload"
+        | "host.setTaskWeight"
         | "host.closeTask"
         | "host.failTask"
         | "host.handBack" => json!(null),

@@ -23,6 +23,8 @@ use crate::{
 /// An answer that takes longer is asked for again; it is the same claim.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
+/// A builder without free space looks again this often.
+const SPACE: Duration = Duration::from_secs(30);
 
 /// Claims tasks and starts them.
 pub(super) struct Claimer {
@@ -45,7 +47,11 @@ impl Claimer {
     /// Claims whenever woken, until nothing fits.
     pub(super) async fn claim_when_woken(self: Arc<Self>) {
         loop {
-            self.woken.notified().await;
+            tokio::select! {
+                () = self.woken.notified() => {}
+                // Nobody tells when there is space again.
+                () = sleep(SPACE), if !self.running.has_space() => {}
+            }
             while let Some(room) = self.room() {
                 let Some(claim) = self.claim(None, &room).await else { break };
                 match claim.task {
@@ -56,10 +62,11 @@ impl Claimer {
         }
     }
 
-    /// Claims because a bin's bell rang. None when there is no room, or no answer: somebody else may have it.
+    /// Claims because a bin's bell rang. None when there is no room: somebody else may have it.
     pub(super) async fn answer_bell(self: &Arc<Self>, bin: &str) -> Option<Left> {
         let room = self.room()?;
-        let claim = self.claim(Some(bin), &room).await?;
+        // What is refused now is refused in a moment, too.
+        let Some(claim) = self.claim(Some(bin), &room).await else { return Some(Left::Unfit) };
         if let Some(task) = claim.task {
             self.start(task);
         }

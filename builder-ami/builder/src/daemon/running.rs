@@ -203,6 +203,11 @@ impl Running {
         self.change(|state| state.capacity = capacity);
     }
 
+    /// Whether there was enough free space for tasks when it was looked at last.
+    pub(super) fn has_space(&self) -> bool {
+        self.state().has_space
+    }
+
     /// Notes whether there is enough free space for tasks.
     pub(super) fn set_space(&self, has_space: bool) {
         if self.state().has_space != has_space {

@@ -70,6 +70,7 @@ async fn from_an_upload_to_rpms() {
     let states: Vec<_> = lab.hub.told("host.setBuildRootState").iter().map(|told| told["state"].clone()).collect();
     assert_eq!(states, ["BUILDING", "EXPIRED", "BUILDING", "EXPIRED"]);
     assert_eq!(lab.hub.told("host.updateBuildRootList").len(), 2);
+    assert_eq!(lab.hub.told("host.setTaskWeight")[0]["weight"], 3.5);
     assert!(lab.hub.told("host.closeTask").is_empty(), "closing is the runner's");
 }
 
