@@ -4,6 +4,7 @@
 //! arguments of the first child that uses it, so nothing has to be remembered.
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use toji_protocol::{
     arch::{canonical, split_list},
     id::{BuildId, RepoId, TagId, TaskId},
@@ -26,7 +27,7 @@ use toji_repodata::header::RpmHeader;
 use super::{
     answer,
     arches::{SourceArches, choose, noarch_host},
-    close, open, request,
+    close, encoded, open, request,
 };
 use crate::{
     Error, Hub, Result, build,
@@ -103,6 +104,17 @@ impl Job {
         self.children.iter().find(|child| child.label.as_deref() == Some(label))
     }
 
+    /// A child's failure is the build's.
+    fn check_children(&self) -> Result<()> {
+        let failed = |child: &&TaskRow| matches!(child.state, TaskState::Failed | TaskState::Canceled);
+        self.children.iter().find(failed).map_or(Ok(()), |child| answer::<Value>(child).map(|_| ()))
+    }
+
+    /// What each architecture's child answered.
+    fn built(&self) -> Result<Vec<(TaskRow, Built)>> {
+        self.arch_children().into_iter().map(|child| Ok((child.clone(), answer::<Built>(child)?))).collect()
+    }
+
     fn arch_children(&self) -> Vec<&TaskRow> {
         self.children.iter().filter(|child| child.method == BuildArchTask::METHOD).collect()
     }
@@ -130,25 +142,21 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     let mut cx = Cx::internal(hub, now).await?;
     let job = Job::read(&mut cx, task).await?;
     // a child that failed fails the build at once; Koji's builders are set so, too
-    for child in &job.children {
-        if matches!(child.state, TaskState::Failed | TaskState::Canceled) {
-            answer::<Value>(child)?;
-        }
-    }
+    job.check_children()?;
     if job.children.iter().any(|child| !child.state.is_final()) {
         return cx.commit().await;
     }
     if job.child(LABEL_TAG).is_some() {
-        close(&mut cx, &job.row, &()).await?;
+        close(&mut cx, &job.row, encoded(&())?).await?;
         return cx.commit().await;
     }
     if !job.arch_children().is_empty() {
         cx.commit().await?;
-        return harvest(hub, &job, now).await;
+        return harvest(hub, &job, now).boxed().await;
     }
     if job.child(LABEL_SRPM).is_some() {
         cx.commit().await?;
-        return build_arches(hub, job, now).await;
+        return build_arches(hub, job, now).boxed().await;
     }
     // whole before a builder asks for it
     cx.commit().await?;
@@ -166,7 +174,7 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
         return cx.commit().await;
     }
     cx.commit().await?;
-    build_arches_in(hub, job, repo.id, now).await
+    build_arches_in(hub, job, repo.id, now).boxed().await
 }
 
 /// The repo to build in; None while a child waits for one.
@@ -416,10 +424,7 @@ fn init_build(job: &Job, srpm: &Srpm, header: &RpmHeader) -> Result<build::InitB
 
 /// All architectures are built: import, or keep as scratch; then tag.
 async fn harvest(hub: &Hub, job: &Job, now: DateTime<Utc>) -> Result<()> {
-    let mut built = Vec::new();
-    for child in job.arch_children() {
-        built.push((child.clone(), answer::<Built>(child)?));
-    }
+    let built = job.built()?;
     let task = job.row.id;
     let mut cx = Cx::new(hub.clone(), now);
     let found = import::gather(&mut cx, &built).await?;
@@ -448,7 +453,7 @@ async fn end(hub: &Hub, task: TaskId, build: Option<BuildId>, now: DateTime<Utc>
                 TagBuildTask { tag_id: Some(tag), build_id, force: false, fromtag: None, ignore_success: true };
             make(&mut cx, NewTask::child(&job.row, LABEL_TAG, TagBuildTask::METHOD, request.to_request()?)).await?;
         }
-        _ => close(&mut cx, &job.row, &()).await?,
+        _ => close(&mut cx, &job.row, encoded(&())?).await?,
     }
     cx.commit().await
 }

@@ -11,6 +11,8 @@ mod new_repo;
 mod tag_build;
 mod wait_repo;
 
+use std::{future::Future, pin::Pin};
+
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use toji_protocol::{
@@ -52,13 +54,19 @@ pub async fn advance(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> 
     }
 }
 
-async fn step(hub: &Hub, row: &TaskRow, now: DateTime<Utc>) -> Result<()> {
+/// A step under way. Boxed, so that the compiler looks at each kind of task alone.
+type Step<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+fn step<'a>(hub: &'a Hub, row: &'a TaskRow, now: DateTime<Utc>) -> Step<'a> {
     match row.method.as_str() {
-        BuildTask::METHOD => build::step(hub, row.id, now).await,
-        TagBuildTask::METHOD => tag_build::step(hub, row.id, now).await,
-        NewRepoTask::METHOD => new_repo::step(hub, row.id, now).await,
-        WaitRepoTask::METHOD => wait_repo::step(hub, row.id, now).await,
-        other => Err(Error::invalid(format!("the hub runs no tasks of method {other}"))),
+        BuildTask::METHOD => Box::pin(build::step(hub, row.id, now)),
+        TagBuildTask::METHOD => Box::pin(tag_build::step(hub, row.id, now)),
+        NewRepoTask::METHOD => Box::pin(new_repo::step(hub, row.id, now)),
+        WaitRepoTask::METHOD => Box::pin(wait_repo::step(hub, row.id, now)),
+        other => {
+            let error = Error::invalid(format!("the hub runs no tasks of method {other}"));
+            Box::pin(std::future::ready(Err(error)))
+        }
     }
 }
 
@@ -102,13 +110,16 @@ fn answer<T: DeserializeOwned>(child: &TaskRow) -> Result<T> {
 }
 
 /// Ends a task well, in the caller's transaction.
-async fn close<T: serde::Serialize>(cx: &mut Cx, row: &TaskRow, result: &T) -> Result<()> {
+async fn close(cx: &mut Cx, row: &TaskRow, result: String) -> Result<()> {
     let now = cx.now;
-    let result = xmlrpc::encode_response(result).map_err(Error::internal)?;
-    let result = String::from_utf8(result).map_err(Error::internal)?;
     sql::end_coordinated(cx.db().await?, row.id, TaskState::Closed, &result, now).await?;
     advance_parent(cx, row.parent);
     Ok(())
+}
+
+/// A task's result as it is stored.
+fn encoded<T: serde::Serialize>(result: &T) -> Result<String> {
+    String::from_utf8(xmlrpc::encode_response(result).map_err(Error::internal)?).map_err(Error::internal)
 }
 
 /// Ends a task badly, with everything below it, and what it had under way.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use toji_protocol::{id::TaskId, task::tag_build::TagBuildTask};
 
-use super::{close, open, request};
+use super::{close, encoded, open, request};
 use crate::{
     Hub, Result,
     call::{Cx, act_as},
@@ -21,6 +21,6 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     if let Some(tag) = asked.tag_id {
         content::tag(&mut cx, tag, asked.build_id, asked.force).await?;
     }
-    close(&mut cx, &row, &()).await?;
+    close(&mut cx, &row, encoded(&())?).await?;
     cx.commit().await
 }

@@ -9,7 +9,7 @@ use toji_protocol::{
     task::wait_repo::WaitRepoTask,
 };
 
-use super::{close, open, request};
+use super::{close, encoded, open, request};
 use crate::{Error, Hub, Result, call::Cx, content, package, repo, tag};
 
 pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> {
@@ -23,7 +23,7 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     if let Some(found) = repo::request::find(cx.db().await?, tag, wanted, &Named::new()).await?
         && has_all(cx.db().await?, tag, &nvrs, Some(&found)).await?
     {
-        close(&mut cx, &row, &found).await?;
+        close(&mut cx, &row, encoded(&found)?).await?;
         return cx.commit().await;
     }
     let waited = now - row.start_time.unwrap_or(now);

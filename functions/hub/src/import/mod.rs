@@ -9,7 +9,7 @@ mod record;
 
 use std::collections::HashMap;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use toji_protocol::{
     id::{BuildId, BuildrootId, TaskId},
     nvr::{Nvr, Nvra},
@@ -112,19 +112,15 @@ pub async fn run(
     build: BuildId,
     nvr: &Nvr,
     harvest: &Harvest,
-    cx_now: chrono::DateTime<chrono::Utc>,
+    now: chrono::DateTime<chrono::Utc>,
 ) -> Result<()> {
-    record::begin(hub, task.id, build, cx_now).await?;
+    record::begin(hub, task.id, build, now).await?;
     let incoming: Vec<Incoming> =
-        stream::iter(&harvest.rpms).map(|made| read(hub, nvr, made)).buffered(AT_ONCE).try_collect().await?;
+        stream::iter(reads(hub, nvr, harvest)).buffered(AT_ONCE).try_collect().await?;
     check(nvr, &incoming)?;
     let copies = copies(nvr, harvest, &incoming);
-    stream::iter(&copies)
-        .map(|copy| hub.store.copy(&copy.from, &copy.to, copy.size))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<Vec<()>>()
-        .await?;
-    record::complete(hub, task.id, build, incoming, &copies, cx_now).await
+    copy_all(hub, &copies).await?;
+    record::complete(hub, task.id, build, incoming, &copies, now).await
 }
 
 /// A scratch build's files go to their owner's folder, and nothing is recorded but where they are.
@@ -136,12 +132,23 @@ pub async fn keep_scratch(hub: &Hub, user: &str, task: TaskId, harvest: &Harvest
     let rpms = harvest.rpms.iter().map(|made| (made, format!("{dir}/{}", made.file.name)));
     let logs = harvest.logs.iter().map(|made| (made, format!("{dir}/logs/{}/{}", made.arch, made.file.name)));
     let copies: Vec<Copy> = rpms.chain(logs).map(|(made, to)| Copy::new(made, to)).collect();
-    stream::iter(&copies)
-        .map(|copy| hub.store.copy(&copy.from, &copy.to, copy.size))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<Vec<()>>()
-        .await?;
+    copy_all(hub, &copies).await?;
     record::moved(&mut *hub.pool.acquire().await?, &copies).await
+}
+
+async fn copy_all(hub: &Hub, copies: &[Copy]) -> Result<()> {
+    let copying = |copy| copy_one(hub, copy).boxed();
+    let all: Vec<BoxFuture<'_, Result<()>>> = copies.iter().map(copying).collect();
+    stream::iter(all).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+    Ok(())
+}
+
+async fn copy_one(hub: &Hub, copy: &Copy) -> Result<()> {
+    Ok(hub.store.copy(&copy.from, &copy.to, copy.size).await?)
+}
+
+fn reads<'a>(hub: &'a Hub, nvr: &'a Nvr, harvest: &'a Harvest) -> Vec<BoxFuture<'a, Result<Incoming>>> {
+    harvest.rpms.iter().map(|made| read(hub, nvr, made).boxed()).collect()
 }
 
 /// A file's way to its final key.
