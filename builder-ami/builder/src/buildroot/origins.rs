@@ -35,7 +35,8 @@ impl Origins {
         externals: &[TagExternalRepo],
         arch: &str,
     ) -> Result<Self, TaskError> {
-        let repos = externals.iter().map(|repo| (address(&repo.url, arch), repo.external_repo_id)).collect();
+        // The first stands, as it does where repos are merged.
+        let repos = externals.iter().rev().map(|repo| (address(&repo.url, arch), repo.external_repo_id)).collect();
         if externals.is_empty() {
             return Ok(Self { urls: HashMap::new(), repos });
         }
