@@ -50,7 +50,7 @@ async fn what_is_no_call_fails_alone(pool: PgPool) {
         call("echo", vec![1.into()]),
         Value::from("nonsense"),
         call("nosuch", vec![]),
-        call("multiCall", vec![vec![].into()]),
+        call("multiCall", vec![Value::Array(vec![])]),
         call("login", vec!["a".into(), "b".into()]),
         call("createUser", vec!["one".into()]),
         call("getUser", vec![1.into(); 9]),
@@ -64,7 +64,7 @@ async fn what_is_no_call_fails_alone(pool: PgPool) {
         .map(|answer| answer.get("faultCode").and_then(Value::as_int).unwrap_or_default())
         .collect();
     assert_eq!(codes, [0, 1000, 1000, 1000, 1000, 1004, 1019, 0]);
-    assert_eq!(app.xml("multiCall", vec![vec![].into()]).await, Ok(Value::Array(vec![])));
+    assert_eq!(app.xml("multiCall", vec![Value::Array(vec![])]).await, Ok(Value::Array(vec![])));
 }
 
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
