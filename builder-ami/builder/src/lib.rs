@@ -1,12 +1,12 @@
 //! The builder: takes tasks from the hub, runs them in buildroots, and uploads what they make.
 //!
 //! - [`config`]: what the operator decides.
-//! - [`daemon`]: enrolment, queues, claims, leases, capacity, and how one task runs from claim to end.
-//! - [`handlers`]: one a task method.
-//! - [`buildroot`]: mock, or dnf and bubblewrap; what the hub is told of a buildroot.
-//! - [`scm`], [`srpm`]: sources and what is refused.
-//! - [`logs`], [`upload`], [`fetch`]: bytes out and in.
-//! - [`process`], [`mounts`]: programs and mounts, and getting rid of them.
+//! - `daemon`: enrolment, queues, claims, leases, capacity, and how one task runs from claim to end.
+//! - `handlers`: one a task method.
+//! - `buildroot`: mock, or dnf and bubblewrap; what the hub is told of a buildroot.
+//! - `scm`, `srpm`: sources and what is refused.
+//! - `logs`, `upload`, `fetch`: bytes out and in.
+//! - `process`, `mounts`: programs and mounts, and getting rid of them.
 
 pub mod config;
 mod context;
