@@ -15,7 +15,7 @@ pub async fn read(hub: &Hub, key: &str, size: i64) -> Result<RpmHeader> {
     if size == 0 {
         return Err(refuse(format!("{name} is empty, and no RPM")));
     }
-    let mut bytes = hub.store.get_range(key, 0..(FIRST_READ as u64).min(size)).await?.to_vec();
+    let mut bytes = hub.store.get_range(key, 0..FIRST_READ.min(size)).await?.to_vec();
     loop {
         match parse(&bytes).map_err(|error| refuse(format!("{name} is no RPM: {error}")))? {
             Parsed::Header(header) => return Ok(*header),

@@ -1,7 +1,7 @@
 //! What a build leaves behind, in three moves.
 //!
-//! 1. A pending import is noted. 2. The files are copied to their final keys, outside any transaction. 3. One commit makes the build
-//! complete, guarded by its still being BUILDING. A crash before the last move leaves no row of the build's content; the same
+//! First, a pending import is noted. Second, the files are copied to their final keys, outside any transaction. Third, one commit
+//! makes the build complete, guarded by its still being BUILDING. A crash before the last move leaves no row of the build's content; the same
 //! import run again copies the same bytes to the same keys, and only one commit passes the guard.
 
 mod header;
