@@ -73,13 +73,14 @@ impl Cloud {
             Some(before) => (before.access_key, before.secret),
             None => (random("TOJIROOT", 6), random("", 20)),
         };
-        remember(&file, &Remembered { s3_port, sqs_port, access_key: access_key.clone(), secret: secret.clone() })?;
 
         let known = Credentials::new(&access_key, &secret);
         let sqs = format!("http://127.0.0.1:{sqs_port}");
         let s3_server = s3::Server::open(&dir.join("s3"), known.clone()).context("cannot open the S3 directory")?;
         let sqs_server =
             sqs::Server::open(&dir.join("sqs"), known.clone(), &sqs).context("cannot open the SQS directory")?;
+        // only now is the directory ours
+        remember(&file, &Remembered { s3_port, sqs_port, access_key: access_key.clone(), secret: secret.clone() })?;
         let (stop, stop_s3) = watch::channel(false);
         let stop_sqs = stop_s3.clone();
         let mut servers = JoinSet::new();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use chrono::{TimeDelta, Utc};
 use sqlx::{
-    PgPool,
+    Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use toji_hub::{Hub, config::Config};
@@ -29,6 +29,9 @@ use crate::{
 
 /// Connections to Postgres.
 const CONNECTIONS: u32 = 12;
+
+/// A connection that was used within this is taken to be alive.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// How long Postgres may take to come up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -133,8 +136,11 @@ async fn database(url: &str) -> Result<PgPool> {
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(5))
-        // a broken connection is found when it is given back; asking before each use is a round trip for nothing
+        // asking before each use is a round trip for nothing under load; one that has idled may be from before a restart of Postgres
         .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move { if meta.idle_for < FRESH { Ok(true) } else { Ok(connection.ping().await.is_ok()) } })
+        })
         .connect_lazy_with(options.application_name("toji-local"));
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);

@@ -1,6 +1,6 @@
 //! `toji-local`: the whole of toji in one process, or its database's schema alone.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
@@ -78,7 +78,8 @@ enum Direction {
 #[tokio::main]
 async fn main() -> Result<()> {
     let filter = EnvFilter::try_from_env("TOJI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
     match Arguments::parse().command {
         Command::Serve(serve) => run(serve).await,
         Command::Migrate { database_url, direction } => migrate(&database_url, direction).await,
