@@ -149,8 +149,11 @@ async fn add_external(cx: &mut Cx, rpms: &[InstalledRpm]) -> Result<()> {
     let epochs: Vec<Option<i64>> = external.iter().map(|rpm| rpm.epoch).collect();
     sqlx::query!(
         "INSERT INTO rpminfo (name, version, release, arch, epoch, external_repo_id, payloadhash, size, buildtime, draft)
-         SELECT *, NULL FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
-             $8::bigint[], $9::bigint[])
+         SELECT new.*, NULL FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
+             $8::bigint[], $9::bigint[]) AS new (name, version, release, arch, epoch, repo, hash, size, buildtime)
+         WHERE NOT EXISTS (SELECT 1 FROM rpminfo WHERE rpminfo.name = new.name AND rpminfo.version = new.version
+             AND rpminfo.release = new.release AND rpminfo.arch = new.arch AND external_repo_id = new.repo
+             AND draft IS NOT TRUE)
          ON CONFLICT (name, version, release, arch, external_repo_id) WHERE draft IS NOT TRUE DO NOTHING",
         &text(|rpm| &rpm.name),
         &text(|rpm| &rpm.version),
