@@ -89,7 +89,7 @@ pub fn left(load: &Load, line: &[Waiting], taken: Option<&Waiting>, bin: &Bin) -
         line.iter().filter(|task| taken.is_none_or(|taken| taken.id != task.id) && task.bin == *bin).peekable();
     if rest.peek().is_none() {
         // a line that is cut may have more behind
-        return if line.len() as i64 == LINE { Left::More } else { Left::Nothing };
+        return if line.len() as i64 >= LINE { Left::More } else { Left::Nothing };
     }
     if rest.any(|task| load.fits(task.weight)) { Left::More } else { Left::Unfit }
 }
@@ -99,11 +99,15 @@ impl Handle for ClaimTask {
         let host = cx.caller.host()?;
         let (now, lease) = (cx.now, cx.hub.config.lease);
         let conn = cx.db().await?;
-        if let Some(task) = by_claim_id(conn, host, &self.claim_id).await? {
-            return Ok(Claim { task: Some(task), left: Left::More });
+        // the lock is a statement of its own: one that waits for a lock reads everything else as it was before it waited
+        lock_host(conn, host, now).await?;
+        match earlier(conn, host, &self.claim_id).await? {
+            Earlier::Held(task) => return Ok(Claim { task: Some(*task), left: Left::More }),
+            Earlier::Over => return Ok(Claim { task: None, left: Left::More }),
+            Earlier::Never => {}
         }
         let bin = self.bin.map(Bin);
-        let Some(load) = lock_host(conn, host, now).await? else {
+        let Some(load) = load(conn, host).await? else {
             // disabled or draining: the bell is for others
             return Ok(Claim { task: None, left: Left::Unfit });
         };
@@ -123,23 +127,36 @@ impl Handle for ClaimTask {
     }
 }
 
-/// The task that this claim has taken already; the answer may have been lost.
-async fn by_claim_id(conn: &mut PgConnection, host: HostId, claim_id: &str) -> Result<Option<ClaimedTask>> {
+/// What a claim has come to, should it have been sent before; the answer may have been lost.
+enum Earlier {
+    /// It is new.
+    Never,
+    /// It has taken this task, which is still the host's.
+    Held(Box<ClaimedTask>),
+    /// It has taken a task which has ended since, or was given to another.
+    Over,
+}
+
+async fn earlier(conn: &mut PgConnection, host: HostId, claim_id: &str) -> Result<Earlier> {
     const LONGEST: usize = 100;
     if claim_id.is_empty() || claim_id.len() > LONGEST {
         return Err(Error::parameter(format!("claim_id must have 1 to {LONGEST} characters")));
     }
     let row = sqlx::query!(
-        "SELECT task.id, task.attempt, method, request, arch, weight, owner, parent FROM task_run
-             JOIN task ON task.id = task_run.task_id AND task.attempt = task_run.attempt
-         WHERE task_run.claim_id = $1 AND task_run.host_id = $2 AND task.state = 1",
-        claim_id,
-        host.0
+        r#"SELECT task_run.host_id, task_run.attempt = task.attempt AND task.state = 1 AS "is_held!",
+               task.id, task.attempt, method, request, arch, weight, owner, parent
+           FROM task_run JOIN task ON task.id = task_run.task_id WHERE task_run.claim_id = $1"#,
+        claim_id
     )
     .fetch_optional(conn)
     .await?;
-    row.map(|row| {
-        Ok(ClaimedTask {
+    match row {
+        None => Ok(Earlier::Never),
+        Some(row) if row.host_id != host.0 => {
+            Err(Error::parameter("claim_id was used by another host; choose a random one for each claim"))
+        }
+        Some(row) if !row.is_held => Ok(Earlier::Over),
+        Some(row) => Ok(Earlier::Held(Box::new(ClaimedTask {
             id: TaskId(row.id),
             attempt: row.attempt,
             method: row.method,
@@ -148,24 +165,27 @@ async fn by_claim_id(conn: &mut PgConnection, host: HostId, claim_id: &str) -> R
             weight: row.weight,
             owner: UserId(row.owner),
             parent: row.parent.map(TaskId),
-        })
-    })
-    .transpose()
+        }))),
+    }
 }
 
-/// Locks the host's row, so that its claims come one after another, and notes that it lives. None when it takes no tasks.
-async fn lock_host(conn: &mut PgConnection, host: HostId, now: DateTime<Utc>) -> Result<Option<Load>> {
+/// Locks the host's row, so that its claims come one after another, and notes that it lives.
+async fn lock_host(conn: &mut PgConnection, host: HostId, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("UPDATE host SET update_time = $2, ready = NOT draining WHERE id = $1", host.0, now)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What the host has and takes. None when it takes no tasks.
+async fn load(conn: &mut PgConnection, host: HostId) -> Result<Option<Load>> {
     let row = sqlx::query!(
-        r#"WITH host AS (
-               UPDATE host SET update_time = $2, ready = NOT draining WHERE id = $1 RETURNING id, max_jobs, draining
-           )
-           SELECT capacity, enabled AND NOT draining AS "is_open!", max_jobs,
+        r#"SELECT capacity, enabled AND NOT draining AS "is_open!", max_jobs,
                (SELECT coalesce(sum(weight) FILTER (WHERE waiting IS NOT TRUE), 0) FROM task
                 WHERE host_id = $1 AND state = 1) AS "weight!",
                (SELECT count(*) FROM task WHERE host_id = $1 AND state = 1) AS "tasks!"
-           FROM host JOIN host_config ON host_config.host_id = host.id AND active"#,
-        host.0,
-        now
+           FROM host JOIN host_config ON host_config.host_id = host.id AND active WHERE host.id = $1"#,
+        host.0
     )
     .fetch_one(conn)
     .await?;
