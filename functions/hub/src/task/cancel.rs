@@ -29,18 +29,19 @@ pub async fn cancel(cx: &mut Cx, task: TaskId, recurse: bool) -> Result<()> {
     Ok(())
 }
 
-/// A task and what is below it, locked from the top down.
+/// A task and what is below it, locked from the top down: level by level, so that a child which was being made while its parent's
+/// lock was waited for is seen, too.
 async fn tree(conn: &mut PgConnection, top: TaskId, recurse: bool) -> Result<Vec<i64>> {
-    Ok(sqlx::query_scalar!(
-        r#"WITH RECURSIVE tree AS (
-               SELECT $1::bigint AS id UNION SELECT task.id FROM task JOIN tree ON task.parent = tree.id WHERE $2
-           )
-           SELECT id FROM task WHERE id IN (SELECT id FROM tree) ORDER BY id FOR UPDATE"#,
-        top.0,
-        recurse
-    )
-    .fetch_all(conn)
-    .await?)
+    let mut level =
+        sqlx::query_scalar!("SELECT id FROM task WHERE id = $1 FOR UPDATE", top.0).fetch_all(&mut *conn).await?;
+    let mut tree = level.clone();
+    while recurse && !level.is_empty() {
+        level = sqlx::query_scalar!("SELECT id FROM task WHERE parent = ANY($1) ORDER BY id FOR UPDATE", &level)
+            .fetch_all(&mut *conn)
+            .await?;
+        tree.extend(&level);
+    }
+    Ok(tree)
 }
 
 async fn cancel_all(cx: &mut Cx, tasks: &[i64]) -> Result<()> {

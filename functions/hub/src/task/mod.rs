@@ -147,6 +147,10 @@ pub async fn make(cx: &mut Cx, new: NewTask) -> Result<TaskId> {
     let (weight, coordinated) = traits_of(&new.method);
     let request = xmlrpc::encode_call(&new.method, &new.request);
     let request = request.map_err(|error| Error::parameter(error.to_string()))?;
+    if let Some(parent) = new.parent {
+        // who cancels the parent waits until the child is there, or the child is not made
+        sql::keep(cx.db().await?, parent).await?;
+    }
     let insert = sql::Insert {
         method: &new.method,
         request: String::from_utf8(request).map_err(Error::internal)?,

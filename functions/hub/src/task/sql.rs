@@ -128,6 +128,12 @@ pub(crate) async fn lock(conn: &mut PgConnection, task: TaskId) -> Result<Option
     get(conn, task).await
 }
 
+/// Keeps a task in its state until the transaction ends.
+pub(super) async fn keep(conn: &mut PgConnection, task: TaskId) -> Result<()> {
+    sqlx::query!("SELECT id FROM task WHERE id = $1 FOR SHARE", task.0).fetch_optional(conn).await?;
+    Ok(())
+}
+
 pub(super) async fn several(conn: &mut PgConnection, tasks: &[i64]) -> Result<Vec<Row>> {
     let rows = sqlx::query_as!(
         RawRow,
