@@ -66,7 +66,8 @@ async fn note_run(hub: &Hub, now: DateTime<Utc>) -> Result<bool> {
     )
     .execute(&mut *tx)
     .await?;
-    let was_away = before.is_none_or(|before| now - before > hub.config.lease / 2);
+    // builders renew after a third of a lease: what was good at the last pass cannot have run out within the other two
+    let was_away = before.is_none_or(|before| now - before > hub.config.lease * 2 / 3);
     if was_away {
         sqlx::query!(
             "UPDATE task SET lease_expires_at = $1 WHERE state = 1 AND NOT coordinated AND lease_expires_at < $1",
@@ -115,8 +116,15 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
     )
     .execute(cx.db().await?)
     .await?;
-    if row.attempt >= hub.config.max_attempts {
-        let message = format!("the builder was lost {} times, at last {host}; giving up", row.attempt);
+    // attempts that were handed back, or freed by an admin, do not speak against the task
+    let lost = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "lost!" FROM task_run WHERE task_id = $1 AND outcome = 'lost'"#,
+        task.0
+    )
+    .fetch_one(cx.db().await?)
+    .await?;
+    if lost >= hub.config.max_attempts.into() {
+        let message = format!("the builder was lost {lost} times, at last {host}; giving up");
         let fault = xmlrpc::encode_fault(FaultCode::Generic as i32, &message);
         sqlx::query!(
             "UPDATE task SET state = 5, result = $2, completion_time = $3, lease_expires_at = NULL, waiting = false WHERE id = $1",
