@@ -276,7 +276,7 @@ async fn find_srpm(hub: &Hub, job: &Job) -> Result<Srpm> {
     };
     let made: SrpmMade = answer(child)?;
     let name = made.srpm.rsplit('/').next().unwrap_or_default();
-    let files = output::files(&mut *hub.pool.acquire().await?, child.id).await?;
+    let files = output::files_of_attempt(&mut *hub.pool.acquire().await?, child.id, child.attempt).await?;
     let file = files.into_iter().find(|file| file.name == name).ok_or_else(|| {
         Error::Invalid(FaultCode::Build, format!("task {} names {}, but has not uploaded it", child.id, made.srpm))
     })?;

@@ -74,7 +74,7 @@ pub async fn gather(cx: &mut Cx, children: &[(TaskRow, Built)]) -> Result<Harves
     // noarch RPMs come out of every architecture's build; the first one counts
     let mut seen = HashMap::new();
     for (child, built) in children {
-        let files = output::files(cx.db().await?, child.id).await?;
+        let files = output::files_of_attempt(cx.db().await?, child.id, child.attempt).await?;
         let find = |path: &String| -> Result<Made> {
             let name = path.rsplit('/').next().unwrap_or_default();
             let file = files.iter().find(|file| file.name == name);
@@ -114,11 +114,11 @@ pub async fn run(
     harvest: &Harvest,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<()> {
-    record::begin(hub, task.id, build, now).await?;
-    let incoming: Vec<Incoming> =
-        stream::iter(reads(hub, nvr, harvest)).buffered(AT_ONCE).try_collect().await?;
+    let incoming: Vec<Incoming> = stream::iter(reads(hub, nvr, harvest)).buffered(AT_ONCE).try_collect().await?;
     check(nvr, &incoming)?;
     let copies = copies(nvr, harvest, &incoming);
+    // noted only now: what is refused has copied nothing, and keeps nobody from trying again
+    record::begin(hub, task.id, build, now).await?;
     copy_all(hub, &copies).await?;
     record::complete(hub, task.id, build, incoming, &copies, now).await
 }

@@ -12,17 +12,28 @@ use super::{Copy, Incoming, refuse};
 use crate::{Error, Hub, Result, call::Cx, rpm::fragment, task::sql::lock};
 
 /// Notes that an import runs, so that nobody else takes the build's name while it may still copy files.
+///
+/// # Errors
+/// A conflict when the task no longer builds it: somebody else's files may be there now.
 pub(super) async fn begin(hub: &Hub, task: TaskId, build: BuildId, now: DateTime<Utc>) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO pending_import (build_id, task_id, start_time) SELECT id, $2, $3 FROM build WHERE id = $1 AND state = 0
-         ON CONFLICT (build_id) DO UPDATE SET start_time = $3",
+    let begun = sqlx::query!(
+        "INSERT INTO pending_import (build_id, task_id, start_time)
+         SELECT id, $2, $3 FROM build WHERE id = $1 AND state = 0 AND task_id = $2
+         ON CONFLICT (build_id) DO UPDATE SET task_id = $2, start_time = $3",
         build.0,
         task.0,
         now
     )
     .execute(&hub.pool)
     .await?;
+    if begun.rows_affected() == 0 {
+        return Err(not_building(build, task));
+    }
     Ok(())
+}
+
+fn not_building(build: BuildId, task: TaskId) -> Error {
+    Error::conflict(format!("build {build} is no longer being built by task {task}"))
 }
 
 /// Makes the build complete. When it no longer is BUILDING for this task, nothing is changed.
@@ -50,7 +61,7 @@ pub(super) async fn complete(
     .execute(cx.db().await?)
     .await?;
     if completed.rows_affected() == 0 {
-        return Err(Error::conflict(format!("build {build} is no longer being built by task {task}")));
+        return Err(not_building(build, task));
     }
     rows.insert(cx.db().await?, build).await?;
     moved(cx.db().await?, copies).await?;

@@ -68,6 +68,28 @@ pub async fn files(conn: &mut PgConnection, task: TaskId) -> Result<Vec<TaskOutp
         .collect())
 }
 
+/// The whole files of one attempt: what an import may take. An earlier attempt's may be cut short, or of another result.
+pub async fn files_of_attempt(conn: &mut PgConnection, task: TaskId, attempt: i32) -> Result<Vec<TaskOutput>> {
+    let rows = sqlx::query!(
+        r#"SELECT name, size, sha256, done_time AS "done_time!", moved_to FROM task_file
+           WHERE task_id = $1 AND attempt = $2 AND done_time IS NOT NULL ORDER BY name"#,
+        task.0,
+        attempt
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| TaskOutput {
+            key: row.moved_to.unwrap_or_else(|| object_key::attempt_file(task, attempt, &row.name)),
+            name: row.name,
+            size: row.size,
+            sha256: row.sha256,
+            time: row.done_time,
+        })
+        .collect())
+}
+
 #[derive(Default)]
 struct Live {
     /// Parts read so far.

@@ -144,6 +144,9 @@ impl Handle for FinishTaskUpload {
             names.push(file.name);
             uploads.push(file.upload_id);
         }
+        // S3 may have taken long: the attempt is held once more, until the commit
+        let mut tx = cx.hub.pool.begin().await?;
+        hold(&mut tx, host, self.task_id, self.attempt).await?;
         let done = sqlx::query!(
             "UPDATE task_file SET done_time = $5 FROM unnest($3::text[], $4::text[]) AS done (name, upload_id)
              WHERE task_id = $1 AND attempt = $2 AND task_file.name = done.name AND task_file.upload_id = done.upload_id",
@@ -153,12 +156,12 @@ impl Handle for FinishTaskUpload {
             &uploads,
             now
         )
-        .execute(cx.db().await?)
+        .execute(&mut *tx)
         .await?;
         if done.rows_affected() < names.len() as u64 {
             return Err(Error::invalid("one of the files was never begun: call host.startUpload first"));
         }
-        Ok(())
+        Ok(tx.commit().await?)
     }
 }
 
