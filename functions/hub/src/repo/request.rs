@@ -80,8 +80,7 @@ pub async fn request(
     }
     lock_queue(cx).await?;
     let active = sql::active_requests(cx.db().await?, Some(tag)).await?;
-    let equal = active.into_iter().find(|request| as_map(&request.opts) == opts && joins(request, wanted));
-    if let Some(request) = equal {
+    if let Some(request) = joined(cx, active, &opts, wanted).await? {
         let now = cx.now;
         if priority < request.priority {
             sqlx::query!(
@@ -126,17 +125,32 @@ async fn real_event(cx: &mut Cx, event: EventId) -> Result<i64> {
     found.ok_or_else(|| Error::missing(format!("No such event: {event}; it is still to come")))
 }
 
-fn joins(request: &RepoRequest, wanted: Wanted) -> bool {
-    match (request.at_event, request.min_event, wanted) {
-        (Some(theirs), _, Wanted::At(ours)) => theirs == ours,
-        (_, Some(theirs), Wanted::Since(ours)) => theirs >= ours && !is_running(request),
-        _ => false,
+/// A request that waits for a repo which will do for this one, too.
+async fn joined(cx: &mut Cx, active: Vec<RepoRequest>, opts: &Named, wanted: Wanted) -> Result<Option<RepoRequest>> {
+    for request in active.into_iter().filter(|request| as_map(&request.opts) == *opts) {
+        let fits = match (request.at_event, request.min_event, wanted) {
+            (Some(theirs), _, Wanted::At(ours)) => theirs == ours,
+            (_, Some(theirs), Wanted::Since(ours)) => match begun(cx, &request).await? {
+                Some(event) => event >= ours,
+                None => theirs >= ours,
+            },
+            _ => false,
+        };
+        if fits {
+            return Ok(Some(request));
+        }
     }
+    Ok(None)
 }
 
-/// Its repo is being made at an event that is fixed already.
-fn is_running(request: &RepoRequest) -> bool {
-    matches!(request.task_state, Some(TaskState::Open))
+/// The event of the repo that is being made for a request: it is fixed once the task runs.
+async fn begun(cx: &mut Cx, request: &RepoRequest) -> Result<Option<EventId>> {
+    match (request.task_id, request.task_state) {
+        (Some(task), Some(TaskState::Open)) => {
+            Ok(sql::of_task(cx.db().await?, task).await?.map(|repo| repo.create_event))
+        }
+        _ => Ok(None),
+    }
 }
 
 async fn lock_queue(cx: &mut Cx) -> Result<()> {
