@@ -1,5 +1,7 @@
 //! The whole, started and stopped; and what its cloud gives to whom.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::{path::Path, time::Duration};
 
 use chrono::Utc;

@@ -41,7 +41,7 @@ impl Told {
     }
 
     /// The same, for somebody who is not logged in: what is denied may be had by logging in.
-    pub(crate) fn to_nobody(mut self) -> Self {
+    pub(crate) fn for_nobody(mut self) -> Self {
         if self.status == StatusCode::FORBIDDEN {
             self.status = StatusCode::UNAUTHORIZED;
         }

@@ -65,7 +65,7 @@ pub(crate) async fn answer(
     }
     let tell = |error: &Error| {
         let told = Told::new(error, &id);
-        if is_nobody { told.to_nobody() } else { told }.json(&id)
+        if is_nobody { told.for_nobody() } else { told }.json(&id)
     };
     match api.hub.call(request).await {
         Ok(reply) => match serde_json::to_vec(&*reply) {
