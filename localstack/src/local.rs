@@ -183,4 +183,6 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, stop: &watch::Send
     parts.spawn(repeat(hub.clone(), "rescue", seconds(2), rescue, stop.subscribe()));
     let repos = |hub: Hub, now| async move { toji_hub::repo::passes::run_once(&hub, now).await };
     parts.spawn(repeat(hub.clone(), "repos", seconds(5), repos, stop.subscribe()));
+    let sweep = |hub: Hub, now| async move { toji_hub::sweep::run_once(&hub, now).await };
+    parts.spawn(repeat(hub.clone(), "sweep", seconds(60), sweep, stop.subscribe()));
 }

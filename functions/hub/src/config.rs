@@ -38,7 +38,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             topurl: String::new(),
-            lease: TimeDelta::seconds(120),
+            // more than twice the rescue pass's schedule of a minute: see `task::rescue`
+            lease: TimeDelta::minutes(5),
             max_attempts: 4,
             max_repo_tasks: 10,
             repo_retries: 3,

@@ -34,6 +34,7 @@ pub mod policy;
 pub mod repo;
 pub mod rpm;
 pub mod session;
+pub mod sweep;
 pub mod system;
 pub mod tag;
 pub mod target;

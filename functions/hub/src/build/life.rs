@@ -10,7 +10,7 @@ use super::sql::{self, NewBuild};
 use crate::{Error, Result, call::Cx, error::FaultCode, package};
 
 /// An import may be running for as long as a function may run; until then nobody takes its build over.
-const IMPORT_RUNS: TimeDelta = TimeDelta::minutes(16);
+pub(crate) const IMPORT_RUNS: TimeDelta = TimeDelta::minutes(16);
 
 /// What a build begins with.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ mod life;
 mod list;
 mod sql;
 
+pub(crate) use life::IMPORT_RUNS;
 pub use life::{InitBuild, cancel_for_tasks, fail_for_task, init};
 use sqlx::PgConnection;
 use toji_protocol::{

@@ -35,27 +35,32 @@ pub(super) async fn builds(
     query: &Query,
 ) -> Result<Vec<Row>> {
     let rows = sqlx::query!(
-        r#"SELECT picked.tag_id, tag.name AS tag_name, picked.create_event, b.id, b.pkg_id, package.name AS package_name,
-               b.version, b.release, b.epoch, b.draft, b.state, b.task_id, b.owner, users.name AS owner_name, b.promoter,
-               promoter_user.name AS "promoter_name?", b.promotion_time, b.volume_id, volume.name AS volume_name,
-               CASE WHEN $9 THEN b.extra END AS extra, b.create_event AS creation_event, events.time AS creation_time,
-               b.start_time, b.completion_time, entries.tags AS "tags!", entries.blocked AS "blocked!"
-           FROM (SELECT l.tag_id, l.build_id, l.create_event, row_number() OVER (
-                     PARTITION BY l.tag_id, build.pkg_id ORDER BY l.create_event DESC, build.id DESC) AS place
-                 FROM tag_listing l JOIN build ON build.id = l.build_id JOIN package ON package.id = build.pkg_id
-                 WHERE l.tag_id = ANY($1) AND is_live(l.active, l.create_event, l.revoke_event, $3) AND build.state = 1
-                     AND ($4::bigint IS NULL OR build.pkg_id = $4) AND ($5::bigint IS NULL OR build.owner = $5)
-                     AND ($6::boolean IS NULL OR build.draft = $6) AND ($7::text IS NULL OR package.name LIKE $7)) picked
-               JOIN build b ON b.id = picked.build_id JOIN package ON package.id = b.pkg_id
-               JOIN (SELECT package_id, array_agg(tag_id) AS tags, array_agg(blocked) AS blocked FROM tag_packages
-                     WHERE tag_id = ANY($2) AND is_live(active, create_event, revoke_event, $3)
-                         AND ($4::bigint IS NULL OR package_id = $4)
-                     GROUP BY package_id) entries ON entries.package_id = b.pkg_id
-               JOIN tag ON tag.id = picked.tag_id JOIN users ON users.id = b.owner
-               JOIN volume ON volume.id = b.volume_id JOIN events ON events.id = b.create_event
-               LEFT JOIN users promoter_user ON promoter_user.id = b.promoter
-           WHERE picked.place <= $8
-           ORDER BY picked.create_event DESC, b.id DESC"#,
+        r#"WITH picked AS MATERIALIZED (
+               SELECT l.tag_id, l.create_event, b.id, b.pkg_id, package.name AS package_name, b.version, b.release, b.epoch,
+                   b.draft, b.task_id, b.owner, b.promoter, b.promotion_time, b.volume_id,
+                   CASE WHEN $9 THEN b.extra END AS extra, b.create_event AS creation_event, b.start_time, b.completion_time,
+                   row_number() OVER (
+                       PARTITION BY l.tag_id, b.pkg_id ORDER BY l.create_event DESC, b.id DESC) AS place
+               FROM tag_listing l JOIN build b ON b.id = l.build_id JOIN package ON package.id = b.pkg_id
+               WHERE l.tag_id = ANY($1) AND is_live(l.active, l.create_event, l.revoke_event, $3) AND b.state = 1
+                   AND ($4::bigint IS NULL OR b.pkg_id = $4) AND ($5::bigint IS NULL OR b.owner = $5)
+                   AND ($6::boolean IS NULL OR b.draft = $6) AND ($7::text IS NULL OR package.name LIKE $7)),
+           entries AS MATERIALIZED (
+               SELECT package_id, array_agg(tag_id) AS tags, array_agg(blocked) AS blocked FROM tag_packages
+               WHERE tag_id = ANY($2) AND is_live(active, create_event, revoke_event, $3)
+                   AND package_id IN (SELECT pkg_id FROM picked)
+               GROUP BY package_id)
+           SELECT picked.tag_id AS "tag_id!", tag.name AS tag_name, picked.create_event AS "create_event!",
+               picked.id AS "id!", pkg_id AS "pkg_id!", package_name AS "package_name!", version AS "version!",
+               release AS "release!", epoch, draft AS "draft!", task_id, owner AS "owner!", users.name AS owner_name,
+               promoter, promoter_user.name AS "promoter_name?", promotion_time, volume_id AS "volume_id!",
+               volume.name AS volume_name, extra, creation_event AS "creation_event!", events.time AS creation_time,
+               start_time, completion_time, tags AS "tags!", blocked AS "blocked!"
+           FROM picked JOIN entries ON package_id = pkg_id JOIN tag ON tag.id = tag_id JOIN users ON users.id = owner
+               JOIN volume ON volume.id = volume_id JOIN events ON events.id = creation_event
+               LEFT JOIN users promoter_user ON promoter_user.id = promoter
+           WHERE place <= $8
+           ORDER BY picked.create_event DESC, picked.id DESC"#,
         &ids(tags),
         &ids(lists),
         query.event.map(|at| at.0),
