@@ -49,5 +49,5 @@ sqlx: ## write .sqlx anew, after a query or a migration has changed
 bench: ## measure dispatch and the API; figures also in localstack/.run/bench.json
 	@$(bin)/bench $(ARGS)
 
-soak: ## build for ten minutes while parts are being killed (SECONDS=600)
-	@$(bin)/soak $(SECONDS)
+soak: ## the long forms of the tests: many more cases, and crashes again and again (ARGS go to cargo nextest)
+	@$(bin)/soak $(ARGS)
