@@ -71,17 +71,12 @@ impl Session {
         output::say(&serde_json::to_string_pretty(answer)?)
     }
 
-    /// Where a task can be looked at.
-    pub(crate) fn task_url(&self, task: TaskId) -> String {
-        format!("{}/taskinfo?taskID={task}", self.client.server())
-    }
-
     /// Tells which task was made.
     pub(crate) fn created(&self, task: TaskId) -> anyhow::Result<()> {
         if self.json {
             return self.say_json(&serde_json::json!({"task_id": task}));
         }
         self.say(&format!("Created task: {task}"))?;
-        self.tell(&format!("Task info: {}", self.task_url(task)))
+        self.tell(&format!("Task info: toji taskinfo {task}"))
     }
 }

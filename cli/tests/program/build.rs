@@ -78,7 +78,7 @@ fn ends_well() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     insta::assert_snapshot!(steady(&ran.out, &hub), @r"
     Created task: 4
-    Task info: HUB/taskinfo?taskID=4
+    Task info: toji taskinfo 4
     Watching tasks (this may be safely interrupted)...
     4 build (demo, hello-1.0-1.src.rpm): free
     4 build (demo, hello-1.0-1.src.rpm): free -> open (builder1)
@@ -122,7 +122,7 @@ fn is_only_started() {
     let ran = run(started(&hub, "--nowait --scratch --arch-override x86_64 --background"));
     assert_eq!(
         (ran.code, steady(&ran.out, &hub).as_str()),
-        (Some(0), "Created task: 4\nTask info: HUB/taskinfo?taskID=4")
+        (Some(0), "Created task: 4\nTask info: toji taskinfo 4")
     );
     let sent = hub.call("build").arguments;
     assert_eq!(sent["opts"], json!({"scratch": true, "arch_override": "x86_64"}));
