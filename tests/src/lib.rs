@@ -1,1 +1,30 @@
-//! placeholder
+//! The harness of the end-to-end tests: whole systems of the real programs, each with a folder and a database of its own.
+//!
+//! A [`System`] is a `toji-local` and as many `toji-builder`s as a test wishes for; a test kills and restarts them,
+//! and speaks to them as everybody else does: through the API, `toji`, and the stock `koji`. Packages to build are
+//! [`Golden`]: named for how their builds ought to end.
+//!
+//! Whatever goes wrong here panics, with the story: this is the tests' ground, not a library for programs.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod database;
+mod golden;
+mod hub;
+mod postgres;
+mod process;
+mod programs;
+mod said;
+mod system;
+mod traces;
+mod wait;
+
+pub use database::Database;
+pub use golden::Golden;
+pub use hub::Hub;
+pub use postgres::Postgres;
+pub use process::Daemon;
+pub use programs::{koji, program};
+pub use said::Said;
+pub use system::{ADMIN, System, TOKEN, Wishes};
+pub use traces::is_running;
+pub use wait::{SOON, until};

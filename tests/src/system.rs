@@ -1,0 +1,290 @@
+//! A whole system: a server, builders, a database and a folder.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command as Program,
+    time::Duration,
+};
+
+use serde_json::json;
+use tempfile::TempDir;
+use toji_protocol::client::{Client, Retry};
+use tokio::process::Command;
+
+use crate::{
+    database::Database,
+    golden::Golden,
+    hub::Hub,
+    postgres::free_port,
+    process::Daemon,
+    programs::{koji, program},
+    said::Said,
+    traces,
+    wait::{SOON, until},
+};
+
+/// The first admin.
+pub const ADMIN: &str = "admin";
+/// The first admin's token.
+pub const TOKEN: &str = "a-token-for-tests";
+
+/// How the system is to be.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// Builders.
+    pub builders: usize,
+    /// Seconds that a silent builder keeps its task.
+    pub lease: u32,
+    /// The Postgres server; `DATABASE_URL`'s unless said.
+    pub postgres: Option<String>,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { builders: 1, lease: 4, postgres: None }
+    }
+}
+
+/// A whole system. All of it ends when this is dropped, whatever state it is in.
+pub struct System {
+    /// The API.
+    pub hub: Hub,
+    /// The server's URL.
+    pub url: String,
+    /// The database.
+    pub database: Database,
+    lease: u32,
+    port: u16,
+    server: Option<Daemon>,
+    builders: Vec<Option<Daemon>>,
+    dir: TempDir,
+}
+
+impl System {
+    /// Starts a system with the target `demo`, in whose tag all golden packages may be built.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn start(wishes: Wishes) -> Self {
+        let postgres = wishes.postgres.unwrap_or_else(|| env::var("DATABASE_URL").expect("DATABASE_URL is set"));
+        let dir = tempfile::Builder::new().prefix("toji-e2e-").tempdir().expect("a folder can be made");
+        // builders' children, who are somebody else, look into it
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(dir.path(), open).expect("a folder can be opened");
+        let database = Database::create(&postgres).await;
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let patient = Retry { total: SOON, first: Duration::from_millis(20), longest: Duration::from_millis(200) };
+        let client = Client::new(&url, Some(TOKEN)).expect("a client can be made").with_retry(patient);
+        let builders = (0..wishes.builders).map(|_| None).collect();
+        let mut system =
+            Self { hub: Hub { client }, url, database, lease: wishes.lease, port, server: None, builders, dir };
+        system.start_server().await;
+        system.set_up_tags().await;
+        for n in 0..wishes.builders {
+            system.start_builder(n).await;
+        }
+        system
+    }
+
+    /// A folder for the test's own files.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A new folder below it.
+    ///
+    /// # Panics
+    /// When it is there.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.dir().join(name);
+        fs::create_dir(&folder).expect("a new folder");
+        folder
+    }
+
+    /// The source RPM of a package.
+    pub fn srpm(&self, package: &Golden) -> PathBuf {
+        package.srpm(self.dir())
+    }
+
+    // ── the server ───────────────────────────────────────────────────────────────────────
+
+    /// Starts the server, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn start_server(&mut self) {
+        let repos = env::var_os("TOJI_TEST_MINIDISTRO").expect("TOJI_TEST_MINIDISTRO is set");
+        let mut command = self.program("toji-local");
+        command.args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--admin", ADMIN]);
+        command.args(["--lease-seconds", &self.lease.to_string()]);
+        command.arg("--data").arg(self.dir().join("data")).arg("--demo-repo").arg(repos);
+        command.env("TOJI_ADMIN_TOKEN", TOKEN).env("DATABASE_URL", &self.database.url);
+        let mut server = Daemon::start(&mut command, &self.dir().join("toji-local.log"));
+        let once = self.hub.client.clone().with_retry(Retry::NEVER);
+        let once = Hub { client: once };
+        until("the server", SOON, async || {
+            assert!(server.is_running(), "the server has ended:\n{}", server.last_words());
+            once.ask("getAPIVersion", json!([])).await.ok()
+        })
+        .await;
+        self.server = Some(server);
+    }
+
+    /// Kills the server with SIGKILL.
+    pub fn kill_server(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill();
+        }
+    }
+
+    // ── builders ─────────────────────────────────────────────────────────────────────────
+
+    /// Starts a builder, and waits until the hub knows it. It comes back as the host that it was.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn start_builder(&mut self, n: usize) {
+        let name = builder_name(n);
+        let state = self.dir().join(&name);
+        let arch = env::consts::ARCH;
+        let settings = format!(
+            "server = {:?}\nname = {name:?}\nstate_dir = {state:?}\narches = [{arch:?}]\nbuildroot = \"bwrap\"\n\
+             minspace = 256\n",
+            self.url
+        );
+        let file = self.dir().join(format!("{name}.toml"));
+        fs::write(&file, settings).expect("settings can be written");
+        let mut command = self.program("toji-builder");
+        command.arg("--config").arg(&file).env("TOJI_ENROL_TOKEN", TOKEN);
+        let mut builder = Daemon::start(&mut command, &self.dir().join(format!("{name}.log")));
+        until(&name, SOON, async || {
+            assert!(builder.is_running(), "{name} has ended:\n{}", builder.last_words());
+            let host = self.hub.call("getHost", json!([name])).await;
+            (!host.is_null()).then_some(())
+        })
+        .await;
+        self.builders[n] = Some(builder);
+    }
+
+    /// Kills a builder with SIGKILL. What it has started lives on.
+    pub fn kill_builder(&mut self, n: usize) {
+        if let Some(mut builder) = self.builders[n].take() {
+            builder.kill();
+        }
+    }
+
+    /// Which builder has a task.
+    ///
+    /// # Panics
+    /// When none has.
+    pub async fn builder_of(&self, task: i64) -> usize {
+        let host = self.hub.task(task).await["host_id"].clone();
+        let host = self.hub.call("getHost", json!([host])).await;
+        let n = (0..self.builders.len()).find(|n| host["name"] == builder_name(*n).as_str());
+        n.unwrap_or_else(|| panic!("no builder has task {task}: {host}"))
+    }
+
+    // ── commands ─────────────────────────────────────────────────────────────────────────
+
+    /// Runs `toji` as the admin.
+    pub async fn toji(&self, arguments: &[&str]) -> Said {
+        self.toji_as(TOKEN, arguments).await
+    }
+
+    /// Runs `toji` with another token.
+    pub async fn toji_as(&self, token: &str, arguments: &[&str]) -> Said {
+        let mut command = Command::new(program("toji"));
+        command.args(arguments).env("TOJI_SERVER", &self.url).env("TOJI_TOKEN", token);
+        command.env_remove("TOJI_PROFILE").env_remove("TOJI_TOPURL");
+        Said::by(command.current_dir(self.dir()).env("HOME", self.dir())).await
+    }
+
+    /// Runs the stock client as the admin in a folder; None where there is no stock client.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    pub async fn koji(&self, folder: &Path, arguments: &[&str]) -> Option<Said> {
+        self.koji_as(TOKEN, folder, arguments).await
+    }
+
+    /// As [`System::koji`], with another token.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    pub async fn koji_as(&self, token: &str, folder: &Path, arguments: &[&str]) -> Option<Said> {
+        let config = self.dir().join("koji.conf");
+        let text = format!(
+            "[toji]\nserver = {0}/kojihub\nweburl = {0}\ntopurl = {0}/kojifiles\nauthtype = password\n\
+             poll_interval = 1\n",
+            self.url
+        );
+        fs::write(&config, text).expect("settings can be written");
+        let mut command = Command::new(koji()?);
+        command.arg("-c").arg(config).args(["-p", "toji", "--user", ADMIN, "--password", token]).args(arguments);
+        Some(Said::by(command.current_dir(folder).env("HOME", self.dir())).await)
+    }
+
+    /// Runs plain dnf, which knows of toji only the address of a tag's newest repo.
+    pub async fn dnf(&self, tag: &str, arguments: &[&str]) -> Said {
+        let arch = env::consts::ARCH;
+        let cache = self.dir().join("dnf-cache");
+        let repo = format!("e2e,{}/kojifiles/repos/{tag}/latest/{arch}", self.url);
+        let mut command = Command::new("dnf");
+        command.args(["-q", "--refresh", "--setopt=reposdir=/dev/null", "--setopt=plugins=0"]);
+        command.arg(format!("--setopt=cachedir={}", cache.display()));
+        command.args(["--releasever=1", &format!("--forcearch={arch}"), &format!("--repofrompath={repo}")]);
+        Said::by(command.args(arguments).env("HOME", self.dir())).await
+    }
+
+    // ── the rest ─────────────────────────────────────────────────────────────────────────
+
+    fn program(&self, name: &str) -> Program {
+        let mut command = Program::new(program(name));
+        // by this, what it starts is found again
+        command.env("TOJI_TEST_DIR", self.dir());
+        command
+    }
+
+    async fn set_up_tags(&self) {
+        let hub = &self.hub;
+        let arch = env::consts::ARCH;
+        for (tag, parent) in [("demo", json!(null)), ("demo-build", json!("demo"))] {
+            hub.call("createTag", json!({ "name": tag, "arches": arch, "parent": parent })).await;
+        }
+        hub.call("createBuildTarget", json!(["demo", "demo-build", "demo"])).await;
+        let repo = format!("{}/minidistro/$arch", self.url);
+        hub.call("createExternalRepo", json!(["minidistro", repo])).await;
+        hub.call("addExternalRepoToTag", json!(["demo-build", "minidistro", 5])).await;
+        for group in ["build", "srpm-build"] {
+            hub.call("groupListAdd", json!(["demo-build", group])).await;
+            hub.call("groupPackageListAdd", json!(["demo-build", group, "minidistro-buildroot"])).await;
+        }
+        for package in Golden::NAMES {
+            hub.call("packageListAdd", json!(["demo", package, ADMIN])).await;
+        }
+    }
+}
+
+fn builder_name(n: usize) -> String {
+    format!("builder-{n}")
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for daemon in self.server.iter().chain(self.builders.iter().flatten()) {
+                eprintln!("{}", daemon.last_words());
+            }
+        }
+        // builders first: they hand their tasks back while there is a hub to hand them to
+        for builder in self.builders.iter_mut().flatten() {
+            builder.terminate(Duration::from_secs(15));
+        }
+        if let Some(server) = &mut self.server {
+            server.terminate(Duration::from_secs(10));
+        }
+        traces::clear(self.dir.path());
+    }
+}

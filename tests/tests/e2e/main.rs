@@ -1,0 +1,15 @@
+//! Whole builds on whole systems, and what may go wrong with them.
+//!
+//! `DATABASE_URL` names a Postgres whose user may make databases, `TOJI_TEST_MINIDISTRO` the folder with the mini
+//! distribution, `TOJI_TEST_KOJI` the stock client (without it, what needs it is skipped). `make test` sets them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bad_input;
+mod builder_dies;
+mod cancel;
+mod commands;
+mod good_build;
+mod postgres_stops;
+mod server_dies;
+mod stock_client;
