@@ -1,6 +1,6 @@
 //! The front door for `/kojifiles`: objects as files, with ranges and conditions, and Koji's links rewritten.
 //!
-//! In production CloudFront does this, with a function that rewrites as [`key_of`] does. Here the bytes are handed through from
+//! In production CloudFront does this, with a function that rewrites as `key_of` does. Here the bytes are handed through from
 //! S3 as they come.
 
 use std::{borrow::Cow, fmt::Write};
