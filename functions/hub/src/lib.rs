@@ -16,6 +16,7 @@ pub mod buildroot;
 pub mod call;
 pub mod channel;
 pub mod config;
+mod connections;
 pub mod content;
 pub mod coordinate;
 pub mod env;
@@ -47,6 +48,7 @@ use std::sync::Arc;
 
 use call::Table;
 use config::{Config, QueueCredentials};
+use connections::Connections;
 pub use error::{Error, Result};
 use sqlx::PgPool;
 use toji_protocol::queue::Queues;
@@ -68,6 +70,7 @@ pub struct Parts {
     pub queue_credentials: Box<dyn QueueCredentials>,
     /// The settings.
     pub config: Config,
+    connections: Connections,
     table: Table,
 }
 
@@ -87,7 +90,13 @@ impl Hub {
         queue_credentials: Box<dyn QueueCredentials>,
         config: Config,
     ) -> Self {
-        Self(Arc::new(Parts { pool, store, queues, queue_credentials, config, table: Table::new() }))
+        let connections = Connections::new(pool.clone());
+        Self(Arc::new(Parts { pool, store, queues, queue_credentials, config, connections, table: Table::new() }))
+    }
+
+    /// Closes the connections to Postgres, when the calls that use them are done.
+    pub async fn close(&self) {
+        self.connections.close().await;
     }
 
     /// Every method.

@@ -49,10 +49,16 @@ pub async fn deliver(hub: &Hub, posts: Vec<Post>, ids: Vec<i64>) {
         tracing::warn!(%error, "messages stay in the outbox");
         return;
     }
-    let deleted = sqlx::query!("DELETE FROM outbox WHERE id = ANY($1)", &ids).execute(&hub.pool).await;
-    if let Err(error) = deleted {
+    if let Err(error) = delete(hub, &ids).await {
         tracing::warn!(%error, "sent messages stay in the outbox, and will be sent again");
     }
+}
+
+async fn delete(hub: &Hub, ids: &[i64]) -> Result<()> {
+    let mut conn = hub.connections.take().await?;
+    sqlx::query!("DELETE FROM outbox WHERE id = ANY($1)", ids).execute(&mut *conn).await?;
+    hub.connections.give_back(conn);
+    Ok(())
 }
 
 async fn send(hub: &Hub, posts: Vec<Post>) -> std::result::Result<(), toji_protocol::queue::QueueError> {

@@ -97,7 +97,7 @@ async fn without_a_database(pool: PgPool) {
     assert_eq!(healthy.status, 200, "{}", healthy.text());
     assert_eq!(healthy.text(), r#"{"database":"ok","s3":"ok","queues":"ok"}"#);
 
-    app.hub.pool.close().await;
+    app.hub.close().await;
     let unhealthy = app.get("/healthz", &[]).await;
     assert_eq!(unhealthy.status, 503);
     assert_eq!(unhealthy.text(), r#"{"database":"unavailable","s3":"ok","queues":"ok"}"#);

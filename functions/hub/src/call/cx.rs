@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgConnection, Postgres, Transaction, pool::PoolConnection};
+use sqlx::{PgConnection, Postgres, pool::PoolConnection, postgres::PgTransactionManager};
+use sqlx_core::transaction::TransactionManager;
 use toji_protocol::{id::EventId, queue, queue_name::QueueName};
 
 use super::Caller;
@@ -26,7 +27,7 @@ pub struct Cx {
 enum Db {
     Idle,
     Open(PoolConnection<Postgres>),
-    Writing(Transaction<'static, Postgres>),
+    Writing(PoolConnection<Postgres>),
 }
 
 impl Cx {
@@ -51,7 +52,10 @@ impl Cx {
     /// When the database is away.
     pub async fn begin(&mut self) -> Result<()> {
         if !matches!(self.db, Db::Writing(_)) {
-            self.db = Db::Writing(self.hub.pool.begin().await?);
+            self.release();
+            let mut conn = self.hub.connections.take().await?;
+            PgTransactionManager::begin(&mut conn, None).await?;
+            self.db = Db::Writing(conn);
         }
         Ok(())
     }
@@ -62,19 +66,19 @@ impl Cx {
     /// When the database is away.
     pub async fn db(&mut self) -> Result<&mut PgConnection> {
         if matches!(self.db, Db::Idle) {
-            self.db = Db::Open(self.hub.pool.acquire().await?);
+            self.db = Db::Open(self.hub.connections.take().await?);
         }
         match &mut self.db {
-            Db::Open(conn) => Ok(conn),
-            Db::Writing(tx) => Ok(tx),
+            Db::Open(conn) | Db::Writing(conn) => Ok(conn),
             Db::Idle => Err(crate::Error::internal(anyhow::anyhow!("no connection was taken"))),
         }
     }
 
     /// Gives the connection back before something slow, such as S3. Only outside a transaction.
     pub fn release(&mut self) {
-        if matches!(self.db, Db::Open(_)) {
-            self.db = Db::Idle;
+        match std::mem::replace(&mut self.db, Db::Idle) {
+            Db::Open(conn) => self.hub.connections.give_back(conn),
+            other => self.db = other,
         }
     }
 
@@ -106,15 +110,17 @@ impl Cx {
         self.posts.retain(|post| seen.insert(post.clone()));
         let posts = std::mem::take(&mut self.posts);
         self.event = None;
-        match std::mem::replace(&mut self.db, Db::Idle) {
-            Db::Writing(mut tx) => {
-                let ids = outbox::record(&mut tx, &posts).await?;
-                tx.commit().await?;
-                outbox::deliver(&self.hub, posts, ids).await;
-                Ok(())
+        if let Db::Writing(conn) = &mut self.db {
+            let ids = outbox::record(conn, &posts).await?;
+            PgTransactionManager::commit(conn).await?;
+            // given back before something slow: SQS
+            if let Db::Writing(conn) = std::mem::replace(&mut self.db, Db::Idle) {
+                self.hub.connections.give_back(conn);
             }
-            Db::Open(_) | Db::Idle => Ok(()),
+            outbox::deliver(&self.hub, posts, ids).await;
         }
+        self.release();
+        Ok(())
     }
 
     /// Opens a savepoint: what follows can be undone alone, and has an event of its own. Answers what to undo it with.
@@ -141,5 +147,15 @@ impl Cx {
             sqlx::query("RELEASE SAVEPOINT inner_call").execute(self.db().await?).await?;
         }
         Ok(())
+    }
+}
+
+/// What was not committed is undone.
+impl Drop for Cx {
+    fn drop(&mut self) {
+        if let Db::Writing(conn) = &mut self.db {
+            // only noted here; the pool, to which the connection goes back, sends it
+            PgTransactionManager::start_rollback(conn);
+        }
     }
 }

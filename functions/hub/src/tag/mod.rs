@@ -176,10 +176,10 @@ fn shown(row: sql::Row, extra: Map) -> Tag {
 }
 
 /// A tag with its own configuration. `blocked` shows each extra key as `[is blocked, value]`.
-async fn own(conn: &mut PgConnection, tag: TagId, at: Option<EventId>, blocked: bool) -> Result<Option<Tag>> {
-    let Some(row) = own_config(conn, tag, at).await? else { return Ok(None) };
+async fn own(conn: &mut PgConnection, tag: &Ref<TagId>, at: Option<EventId>, blocked: bool) -> Result<Option<Tag>> {
+    let Some((row, extras)) = sql::own(conn, tag, at).await? else { return Ok(None) };
     let mut extra = Map::new();
-    for setting in sql::extras(conn, &[tag], at).await? {
+    for setting in extras {
         let value = setting.value.as_deref().map(decode).transpose()?;
         match (blocked, value) {
             (true, value) => {
@@ -206,10 +206,7 @@ impl Handle for GetTag {
                 return Err(Error::parameter(format!("event must be an event's id or 'auto', not '{word}'")));
             }
         };
-        let found = match find_at(conn, &self.tag_info, at).await? {
-            Some((id, _)) => own(conn, id, at, self.blocked).await?,
-            None => None,
-        };
+        let found = own(conn, &self.tag_info, at, self.blocked).await?;
         if found.is_none() && self.strict {
             return Err(missing(&self.tag_info));
         }

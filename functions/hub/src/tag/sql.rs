@@ -139,6 +139,39 @@ pub(super) async fn configs(conn: &mut PgConnection, tags: &[TagId], at: Option<
     Ok(row.collect())
 }
 
+/// A tag with its own settings and its own extra, by name or id, in one statement.
+pub(super) async fn own(
+    conn: &mut PgConnection,
+    tag: &Ref<TagId>,
+    at: Option<EventId>,
+) -> Result<Option<(Row, Vec<Extra>)>> {
+    let row = sqlx::query!(
+        r#"SELECT tag.id, tag.name, arches, perm_id, permissions.name AS "perm?", locked, maven_support, maven_include_all,
+               ARRAY(SELECT key FROM tag_extra e WHERE e.tag_id = tag.id
+                   AND is_live(e.active, e.create_event, e.revoke_event, $3) ORDER BY key) AS "keys!",
+               ARRAY(SELECT value FROM tag_extra e WHERE e.tag_id = tag.id
+                   AND is_live(e.active, e.create_event, e.revoke_event, $3) ORDER BY key) AS "values!: Vec<Option<String>>"
+           FROM tag JOIN tag_config c ON c.tag_id = tag.id LEFT JOIN permissions ON permissions.id = perm_id
+           WHERE (tag.id = $1 OR tag.name = $2) AND is_live(c.active, c.create_event, c.revoke_event, $3)"#,
+        tag.id().map(|id| id.0),
+        tag.name(),
+        at.map(|at| at.0)
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let tag = TagId(row.id);
+    let extras = row.keys.into_iter().zip(row.values).map(|(key, value)| Extra { tag, key, value }).collect();
+    let config = Config {
+        arches: row.arches,
+        perm_id: row.perm_id.map(PermissionId),
+        locked: row.locked,
+        maven_support: row.maven_support,
+        maven_include_all: row.maven_include_all,
+    };
+    Ok(Some((Row { id: tag, name: row.name, perm: row.perm, config }, extras)))
+}
+
 pub(super) async fn revoke_config(conn: &mut PgConnection, tag: TagId, event: EventId, by: UserId) -> Result<()> {
     sqlx::query!(
         "UPDATE tag_config SET active = NULL, revoke_event = $2, revoker_id = $3 WHERE tag_id = $1 AND active",
