@@ -111,7 +111,7 @@ impl Local {
         while self.builder.join_next().await.is_some() {}
         self.stop.send_replace(true);
         while self.parts.join_next().await.is_some() {}
-        self.hub.pool.close().await;
+        self.hub.close().await;
         self.cloud.stop().await;
     }
 }
