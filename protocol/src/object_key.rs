@@ -63,6 +63,11 @@ pub fn scratch_dir(user: &str, task: TaskId) -> String {
     format!("scratch/{user}/task_{task}")
 }
 
+/// The folder of all repos of a tag.
+pub fn repos_of_tag(tag: &str) -> String {
+    format!("repos/{tag}")
+}
+
 /// A repo's folder.
 pub fn repo_dir(tag: &str, repo: RepoId) -> String {
     format!("repos/{tag}/{repo}")
