@@ -1,7 +1,7 @@
 //! API methods: one Rust type each. The hub's table, both encodings, `_listapi`, the OpenAPI document and the typed client
 //! are all made from these.
 //!
-//! A file a domain. To add a method: describe it here with [`method!`], answer it in `toji-hub`'s domain of the same name,
+//! A file a domain. To add a method: describe it here with `method!`, answer it in `toji-hub`'s domain of the same name,
 //! and name it in the hub's table.
 
 use schemars::JsonSchema;
