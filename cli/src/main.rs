@@ -1,5 +1,7 @@
 //! `toji`: the command line.
 
+// The doc comments of commands are the help that people read in a terminal: no Markdown.
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 use std::{io::Write, process::ExitCode};
