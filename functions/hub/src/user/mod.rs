@@ -1,4 +1,4 @@
-//! Users: finding and making them, their [`permission`]s and their [`token`]s.
+//! Users: finding and making them, their `permission`s and their `token`s.
 
 mod permission;
 mod sql;
