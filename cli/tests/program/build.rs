@@ -120,10 +120,7 @@ fn ends_badly() {
 fn is_only_started() {
     let hub = hub();
     let ran = run(started(&hub, "--nowait --scratch --arch-override x86_64 --background"));
-    assert_eq!(
-        (ran.code, steady(&ran.out, &hub).as_str()),
-        (Some(0), "Created task: 4\nTask info: toji taskinfo 4")
-    );
+    assert_eq!((ran.code, steady(&ran.out, &hub).as_str()), (Some(0), "Created task: 4\nTask info: toji taskinfo 4"));
     let sent = hub.call("build").arguments;
     assert_eq!(sent["opts"], json!({"scratch": true, "arch_override": "x86_64"}));
     assert_eq!((&sent["priority"], &sent["target"]), (&json!(5), &json!("demo")));

@@ -26,9 +26,8 @@ pub struct Swept {
 /// # Errors
 /// When something is away; what was done stands.
 pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Swept> {
-    let receipts = sqlx::query!("DELETE FROM call_receipt WHERE create_time < $1", now - RECEIPT_LASTS)
-        .execute(&hub.pool)
-        .await?;
+    let receipts =
+        sqlx::query!("DELETE FROM call_receipt WHERE create_time < $1", now - RECEIPT_LASTS).execute(&hub.pool).await?;
     // those below a session go in the pass before it
     let sessions = sqlx::query!(
         "DELETE FROM sessions WHERE (closed OR expired) AND update_time < $1
