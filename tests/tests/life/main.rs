@@ -1,0 +1,15 @@
+//! The life of tasks, through the hub's calls and passes, on a database of each test's own and toji-local's S3 and SQS.
+//!
+//! Time is a parameter: nothing here sleeps. Builders are scripted, and say only what real ones can.
+
+mod builder;
+mod claim;
+mod fence;
+mod lease;
+mod migrations;
+mod parents;
+mod refused;
+mod rpms;
+mod scan;
+mod storm;
+mod world;
