@@ -31,19 +31,29 @@ async fn no_rpm(system: &System) {
 
     // past the command line's own look at it
     let hub = &system.hub;
-    let task = hub.build(&file, json!({})).await;
-    assert_eq!(hub.ended(task).await, TaskState::Failed);
-    let fault = hub.fault(task).await;
-    assert!(fault.contains("letter.src.rpm") && fault.contains("RPM"), "{fault}");
+    let path = hub.upload(&file).await;
+    let refused = hub.ask("build", json!({ "src": path, "target": "demo" })).await.unwrap_err().to_string();
+    assert!(refused.contains("letter.src.rpm is no source to build from"), "{refused}");
+    assert_eq!(system.database.number("SELECT count(*) FROM task").await, 0, "nothing was begun");
+    let named_well = system.dir().join("letter-1-1.src.rpm");
+    fs::copy(&file, &named_well).unwrap();
+    fails_for(system, &named_well, &["letter-1-1.src.rpm", "RPM"]).await;
     // a source RPM that breaks off in its header
     let good = fs::read(system.srpm(&Golden::good(9))).unwrap();
     let torn = system.dir().join("torn-1-1.src.rpm");
     fs::write(&torn, &good[..600]).unwrap();
-    let task = hub.build(&torn, json!({})).await;
-    assert_eq!(hub.ended(task).await, TaskState::Failed);
-    let fault = hub.fault(task).await;
-    assert!(fault.contains("torn-1-1.src.rpm"), "{fault}");
+    fails_for(system, &torn, &["torn-1-1.src.rpm"]).await;
     assert_eq!(system.database.number("SELECT count(*) FROM build").await, 0);
+}
+
+/// A build from this file fails with a fault that says all of these.
+async fn fails_for(system: &System, file: &Path, parts: &[&str]) {
+    let task = system.hub.build(file, json!({})).await;
+    assert_eq!(system.hub.ended(task).await, TaskState::Failed, "{}", file.display());
+    let fault = system.hub.fault(task).await;
+    for part in parts {
+        assert!(fault.contains(part), "'{part}' is not said by: {fault}");
+    }
 }
 
 async fn no_target(system: &System) {

@@ -1,8 +1,7 @@
 //! The stock `koji` client, changed only by configuration.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use serde_json::json;
 use toji_protocol::state::{BuildState, TaskState};
 use toji_tests::{Golden, SOON, Said, System, Wishes, is_running, koji, until};
 
@@ -18,7 +17,7 @@ async fn the_stock_client_does_it_all() {
     let well = async |arguments: &[&str]| run(arguments).await.well();
 
     well(&["moshimoshi"]).await.has(&["admin!", "Authenticated via password"]);
-    well(&["list-api"]).await.has(&["buildArch", "listTagged("][1..].as_ref());
+    well(&["list-api"]).await.has(&["listTagged(", "getBuild("]);
 
     // a target of its own, made by nothing but the stock client
     let _ = well(&["add-tag", "--arches", "x86_64", "f42"]).await;
@@ -43,11 +42,8 @@ async fn the_stock_client_does_it_all() {
 
     downloads_are_exact(&system, &well(&["download-build", "good-1.0-1"]).await).await;
     let _ = well(&["download-logs", "--recurse", &task.to_string()]).await;
-    let build_log = fs::read_dir(folder.join("kojilogs")).unwrap().flatten().find_map(|entry| {
-        let is_ours = entry.file_name().to_string_lossy().starts_with("x86_64");
-        is_ours.then(|| fs::read_to_string(entry.path().join("build.log")).unwrap())
-    });
-    assert!(build_log.unwrap().contains("+ echo brewing"));
+    let logs = logs_below(&folder.join("kojilogs"));
+    assert!(logs.iter().any(|log| log.contains("+ echo brewing")), "{} logs", logs.len());
 
     cancels(&system).await;
 
@@ -76,6 +72,18 @@ async fn the_stock_client_does_it_all() {
 fn created(said: &Said) -> i64 {
     let line = said.out.lines().find_map(|line| line.strip_prefix("Created task:"));
     line.unwrap_or_else(|| panic!("no task in\n{}", said.all())).trim().parse().unwrap()
+}
+
+/// The texts of all `build.log`s below a folder: each task's folder lies in its parent's.
+fn logs_below(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => logs_below(&path),
+            false if path.ends_with("build.log") => vec![fs::read_to_string(path).unwrap()],
+            false => Vec::new(),
+        })
+        .collect()
 }
 
 /// What was downloaded is, to the byte, what the builder has made.
@@ -108,5 +116,4 @@ async fn cancels(system: &System) {
     assert_eq!(system.hub.build_state(&sleeps.nvr()).await, BuildState::Canceled);
     let info = system.koji(&folder, &["taskinfo", &task.to_string()]).await.unwrap().well();
     info.has(&["State: canceled"]);
-    let _ = system.hub.call("getTaskInfo", json!([task])).await;
 }
