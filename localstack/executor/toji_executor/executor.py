@@ -22,6 +22,7 @@ class ProcessExecutor(RuntimeExecutor):
         self.process = None
         self.environment = {}
         self.stopped = False
+        self.begun = time.monotonic()  # the invocation
 
     def start(self, env_vars):
         self.environment = {key: str(value) for key, value in env_vars.items() if value is not None}
@@ -43,6 +44,7 @@ class ProcessExecutor(RuntimeExecutor):
 
     def invoke(self, payload):
         request_id = payload["invoke-id"]
+        self.begun = time.monotonic()
         if not self.process.is_alive() and not self.stopped:
             # Lambda, too, starts a process that has died anew within its environment.
             self.process.kill()
@@ -63,7 +65,7 @@ class ProcessExecutor(RuntimeExecutor):
                 text = f"Runtime exited with status {body.decode()}"
                 return self._failure(request_id, "Runtime.ExitError", text)
             if kind in (RESPONSE, ERROR) and answered == request_id:
-                return InvocationResult(request_id, body, kind == ERROR, self.process.take_log())
+                return self._result(request_id, body, kind == ERROR)
 
     def _headers(self, payload, limit):
         return [
@@ -76,7 +78,15 @@ class ProcessExecutor(RuntimeExecutor):
 
     def _failure(self, request_id, kind, message):
         text = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {message}"})
-        return InvocationResult(request_id, text.encode(), True, self.get_logs())
+        return self._result(request_id, text.encode(), True)
+
+    def _result(self, request_id, body, is_error):
+        took = (time.monotonic() - self.begun) * 1000
+        log = (
+            f"START RequestId: {request_id} Version: {self.function_version.id.qualifier}\n{self.process.take_log()}"
+            f"END RequestId: {request_id}\nREPORT RequestId: {request_id}\tDuration: {took:.2f} ms\n"
+        )
+        return InvocationResult(request_id, body, is_error, log)
 
     def stop(self):
         self.stopped = True
