@@ -36,8 +36,11 @@ async fn a_lost_builder_loses_its_task(pool: PgPool) {
     assert_eq!(world.rescue(now).await.lost, 0, "once");
     let row = world.task(task).await;
     assert_eq!((&row["state"], &row["host_id"], &row["claim_id"]), (&json!(0), &json!(null), &json!(null)));
-    let ended: Option<String> =
-        sqlx::query_scalar("SELECT outcome FROM task_run WHERE task_id = $1").bind(task).fetch_one(&world.pool).await.unwrap();
+    let ended: Option<String> = sqlx::query_scalar("SELECT outcome FROM task_run WHERE task_id = $1")
+        .bind(task)
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
     assert_eq!(ended.as_deref(), Some("lost"));
     // should the builder only have been out of reach, it is told; and the bin rings for others
     assert_eq!(world.orders(&host).await, [HostOrder::Cancel { task_id: held.id, attempt: 1 }]);

@@ -2,6 +2,8 @@
 //!
 //! Time is a parameter: nothing here sleeps. Builders are scripted, and say only what real ones can.
 
+#![recursion_limit = "256"]
+
 mod builder;
 mod claim;
 mod fence;

@@ -4,11 +4,11 @@ use serde_json::Value;
 use sqlx::PgPool;
 use toji_hub::MIGRATIONS;
 
-/// What the schema consists of, but for the migrations' own table.
+/// What the schema consists of, but for the migrations' own table, and the order of columns, which a table keeps when one is dropped.
 async fn schema(pool: &PgPool) -> Value {
     sqlx::query_scalar(
         "SELECT jsonb_build_object(
-             'columns', (SELECT jsonb_agg(to_jsonb(c) - 'table_catalog' - 'udt_catalog' ORDER BY table_name, column_name)
+             'columns', (SELECT jsonb_agg(to_jsonb(c) - 'ordinal_position' - 'dtd_identifier' ORDER BY table_name, column_name)
                  FROM information_schema.columns c WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'),
              'indexes', (SELECT jsonb_agg(indexdef ORDER BY indexdef) FROM pg_indexes
                  WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'),

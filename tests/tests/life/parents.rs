@@ -139,7 +139,8 @@ impl Farm {
     pub(crate) async fn is_nothing(&self, task: i64) {
         assert_eq!(self.world.state(task).await, 5);
         assert_eq!(self.build_state().await, 3);
-        for sql in ["SELECT count(*) FROM rpminfo", "SELECT count(*) FROM pending_import", "SELECT count(*) FROM tag_listing"]
+        for sql in
+            ["SELECT count(*) FROM rpminfo", "SELECT count(*) FROM pending_import", "SELECT count(*) FROM tag_listing"]
         {
             assert_eq!(self.world.count(sql).await, 0, "{sql}");
         }
@@ -348,10 +349,11 @@ async fn a_coordinator_that_dies_anywhere(options: PgPoolOptions, connect: PgCon
     let mut polls = 1;
     loop {
         // each step dies later than the one before, until it gets through
-        let tasks: Vec<i64> = sqlx::query_scalar("SELECT id FROM task WHERE coordinated AND state IN (0, 1) ORDER BY id")
-            .fetch_all(&farm.world.pool)
-            .await
-            .unwrap();
+        let tasks: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM task WHERE coordinated AND state IN (0, 1) ORDER BY id")
+                .fetch_all(&farm.world.pool)
+                .await
+                .unwrap();
         if tasks.is_empty() {
             break;
         }

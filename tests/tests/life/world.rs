@@ -94,7 +94,8 @@ impl World {
             idempotency_key: None,
             now,
         };
-        let reply = self.hub.call(request).await?;
+        // on the heap: the types of what awaits what grow too deep for the compiler otherwise
+        let reply = Box::pin(self.hub.call(request)).await?;
         Ok(serde_json::to_value(&*reply).unwrap())
     }
 
@@ -139,7 +140,11 @@ impl World {
 
     /// A task's row.
     pub(crate) async fn task(&self, task: i64) -> Value {
-        sqlx::query_scalar("SELECT to_jsonb(task) FROM task WHERE id = $1").bind(task).fetch_one(&self.pool).await.unwrap()
+        sqlx::query_scalar("SELECT to_jsonb(task) FROM task WHERE id = $1")
+            .bind(task)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
     }
 
     /// A task's state, by its number.
@@ -255,8 +260,7 @@ impl Host {
 
     /// Renews leases; answers the orders.
     pub(crate) async fn heartbeat(&self, world: &World, held: &[Held], now: DateTime<Utc>) -> Vec<String> {
-        let leases: Vec<Value> =
-            held.iter().map(|task| json!({"task_id": task.id, "attempt": task.attempt})).collect();
+        let leases: Vec<Value> = held.iter().map(|task| json!({"task_id": task.id, "attempt": task.attempt})).collect();
         let reply = self.ok(world, "host.heartbeat", json!({"leases": leases}), now).await;
         serde_json::from_value(reply["orders"].clone()).unwrap()
     }
