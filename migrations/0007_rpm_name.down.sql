@@ -1,0 +1,1 @@
+DROP INDEX rpminfo_name;
