@@ -1,3 +1,9 @@
+-- Optional filters are written `$1 IS NULL OR …`. A plan for all values, which Postgres may turn to after a few runs, cannot leave the
+-- absent ones out and may be a thousand times slower, so plans are made for the values at hand.
+DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET plan_cache_mode = force_custom_plan', current_database());
+END $$;
+
 -- Events order every change. Ids are handed out under one lock that is held to the commit, so that they
 -- become visible in order: what a list shows at a past event never changes.
 CREATE TABLE events (

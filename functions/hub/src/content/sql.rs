@@ -44,19 +44,17 @@ pub(super) async fn builds(
                FROM tag_listing l JOIN build b ON b.id = l.build_id JOIN package ON package.id = b.pkg_id
                WHERE l.tag_id = ANY($1) AND is_live(l.active, l.create_event, l.revoke_event, $3) AND b.state = 1
                    AND ($4::bigint IS NULL OR b.pkg_id = $4) AND ($5::bigint IS NULL OR b.owner = $5)
-                   AND ($6::boolean IS NULL OR b.draft = $6) AND ($7::text IS NULL OR package.name LIKE $7)),
-           entries AS MATERIALIZED (
-               SELECT package_id, array_agg(tag_id) AS tags, array_agg(blocked) AS blocked FROM tag_packages
-               WHERE tag_id = ANY($2) AND is_live(active, create_event, revoke_event, $3)
-                   AND package_id IN (SELECT pkg_id FROM picked)
-               GROUP BY package_id)
+                   AND ($6::boolean IS NULL OR b.draft = $6) AND ($7::text IS NULL OR package.name LIKE $7))
            SELECT picked.tag_id AS "tag_id!", tag.name AS tag_name, picked.create_event AS "create_event!",
                picked.id AS "id!", pkg_id AS "pkg_id!", package_name AS "package_name!", version AS "version!",
                release AS "release!", epoch, draft AS "draft!", task_id, owner AS "owner!", users.name AS owner_name,
                promoter, promoter_user.name AS "promoter_name?", promotion_time, volume_id AS "volume_id!",
                volume.name AS volume_name, extra, creation_event AS "creation_event!", events.time AS creation_time,
-               start_time, completion_time, tags AS "tags!", blocked AS "blocked!"
-           FROM picked JOIN entries ON package_id = pkg_id JOIN tag ON tag.id = tag_id JOIN users ON users.id = owner
+               start_time, completion_time, ARRAY(SELECT p.tag_id FROM tag_packages p WHERE p.package_id = pkg_id AND p.tag_id = ANY($2)
+                   AND is_live(p.active, p.create_event, p.revoke_event, $3) ORDER BY p.tag_id) AS "tags!",
+               ARRAY(SELECT p.blocked FROM tag_packages p WHERE p.package_id = pkg_id AND p.tag_id = ANY($2)
+                   AND is_live(p.active, p.create_event, p.revoke_event, $3) ORDER BY p.tag_id) AS "blocked!"
+           FROM picked JOIN tag ON tag.id = tag_id JOIN users ON users.id = owner
                JOIN volume ON volume.id = volume_id JOIN events ON events.id = creation_event
                LEFT JOIN users promoter_user ON promoter_user.id = promoter
            WHERE place <= $8
