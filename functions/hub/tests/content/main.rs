@@ -1,7 +1,6 @@
 //! Tags and what belongs to them, through the hub's calls, on a database of each test's own.
 
-// clippy knows functions marked as tests, not those that help them
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod content;
 mod external_repos;
