@@ -2,6 +2,7 @@
 //!
 //! Time is a parameter: nothing here sleeps. Builders are scripted, and say only what real ones can.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 #![recursion_limit = "256"]
 
 mod builder;

@@ -18,7 +18,7 @@ use toji_protocol::{
 
 use crate::world::{Held, Host, World, fault, new_id, response, seconds, start};
 
-const ROUNDS: u64 = 6;
+const ROUNDS: u64 = 4;
 const STEPS: usize = 300;
 const METHODS: [&str; 2] = ["m", "n"];
 
@@ -112,7 +112,7 @@ impl Storm<'_> {
 
     async fn double_bell(&mut self) {
         for bell in self.listener.receive(std::time::Duration::ZERO, 1).await.unwrap() {
-            self.world.hub.queues.send(&QueueName::Bin(self.bin.clone()), &[bell.body.clone()]).await.unwrap();
+            self.world.hub.queues.send(&QueueName::Bin(self.bin.clone()), std::slice::from_ref(&bell.body)).await.unwrap();
             self.listener.show_again(&bell, std::time::Duration::ZERO).await.unwrap();
         }
     }
