@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Connections to Postgres.
-const CONNECTIONS: u32 = 12;
+const CONNECTIONS: u32 = 20;
 
 /// A connection that was used within this is taken to be alive.
 const FRESH: Duration = Duration::from_millis(500);

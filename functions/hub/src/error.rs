@@ -82,6 +82,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether a rule of ours says so; otherwise the connection to the database may be of no use any more.
+    pub(crate) fn is_rule(&self) -> bool {
+        !matches!(self, Error::Unavailable(_) | Error::Deadlock(_) | Error::Internal(_))
+    }
+
     /// Something that was named does not exist.
     pub fn missing(message: impl Into<String>) -> Self {
         Self::NotFound(FaultCode::Generic, message.into())

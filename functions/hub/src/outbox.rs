@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use toji_protocol::queue_name::QueueName;
 
-use crate::{Hub, Result};
+use crate::{Hub, Result, connections::Plans};
 
 /// A message that waits for the commit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,8 +55,8 @@ pub async fn deliver(hub: &Hub, posts: Vec<Post>, ids: Vec<i64>) {
 }
 
 async fn delete(hub: &Hub, ids: &[i64]) -> Result<()> {
-    let mut conn = hub.connections.take().await?;
-    sqlx::query!("DELETE FROM outbox WHERE id = ANY($1)", ids).execute(&mut *conn).await?;
+    let mut conn = hub.connections.take(Plans::Once).await?;
+    sqlx::query!("DELETE FROM outbox WHERE id = ANY($1)", ids).execute(&mut **conn.get()).await?;
     hub.connections.give_back(conn);
     Ok(())
 }

@@ -4,12 +4,17 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgConnection, Postgres, pool::PoolConnection, postgres::PgTransactionManager};
+use sqlx::{PgConnection, postgres::PgTransactionManager};
 use sqlx_core::transaction::TransactionManager;
 use toji_protocol::{id::EventId, queue, queue_name::QueueName};
 
 use super::Caller;
-use crate::{Hub, Result, event, outbox, outbox::Post};
+use crate::{
+    Hub, Result,
+    connections::{Connection, Plans},
+    event, outbox,
+    outbox::Post,
+};
 
 /// What a method has at hand while it runs: the hub, the caller, the time, and the database.
 pub struct Cx {
@@ -19,6 +24,7 @@ pub struct Cx {
     pub caller: Caller,
     /// When the call arrived.
     pub now: DateTime<Utc>,
+    plans: Plans,
     db: Db,
     event: Option<EventId>,
     posts: Vec<Post>,
@@ -26,14 +32,21 @@ pub struct Cx {
 
 enum Db {
     Idle,
-    Open(PoolConnection<Postgres>),
-    Writing(PoolConnection<Postgres>),
+    Open(Connection),
+    Writing(Connection),
 }
 
 impl Cx {
     /// A context without a connection; one is taken when it is needed.
     pub fn new(hub: Hub, now: DateTime<Utc>) -> Self {
-        Self { hub, caller: Caller::Nobody, now, db: Db::Idle, event: None, posts: Vec::new() }
+        Self { hub, caller: Caller::Nobody, now, plans: Plans::Each, db: Db::Idle, event: None, posts: Vec::new() }
+    }
+
+    /// The same, for a method whose statements need to be planned only once.
+    pub(super) fn planned_once(self) -> Self {
+        let mut cx = self;
+        cx.plans = Plans::Once;
+        cx
     }
 
     /// The same, with a transaction begun and the hub itself as the caller: for passes and the coordinator.
@@ -53,8 +66,8 @@ impl Cx {
     pub async fn begin(&mut self) -> Result<()> {
         if !matches!(self.db, Db::Writing(_)) {
             self.release();
-            let mut conn = self.hub.connections.take().await?;
-            PgTransactionManager::begin(&mut conn, None).await?;
+            let mut conn = self.hub.connections.take(self.plans).await?;
+            PgTransactionManager::begin(conn.get(), None).await?;
             self.db = Db::Writing(conn);
         }
         Ok(())
@@ -66,10 +79,10 @@ impl Cx {
     /// When the database is away.
     pub async fn db(&mut self) -> Result<&mut PgConnection> {
         if matches!(self.db, Db::Idle) {
-            self.db = Db::Open(self.hub.connections.take().await?);
+            self.db = Db::Open(self.hub.connections.take(self.plans).await?);
         }
         match &mut self.db {
-            Db::Open(conn) | Db::Writing(conn) => Ok(conn),
+            Db::Open(conn) | Db::Writing(conn) => Ok(conn.get()),
             Db::Idle => Err(crate::Error::internal(anyhow::anyhow!("no connection was taken"))),
         }
     }
@@ -111,8 +124,8 @@ impl Cx {
         let posts = std::mem::take(&mut self.posts);
         self.event = None;
         if let Db::Writing(conn) = &mut self.db {
-            let ids = outbox::record(conn, &posts).await?;
-            PgTransactionManager::commit(conn).await?;
+            let ids = outbox::record(conn.get(), &posts).await?;
+            PgTransactionManager::commit(conn.get()).await?;
             // given back before something slow: SQS
             if let Db::Writing(conn) = std::mem::replace(&mut self.db, Db::Idle) {
                 self.hub.connections.give_back(conn);
@@ -121,6 +134,22 @@ impl Cx {
         }
         self.release();
         Ok(())
+    }
+
+    /// Undoes what was not committed, and gives the connection back: after an error that is no fault of the database's.
+    pub(super) async fn undo_all(&mut self) {
+        self.posts.clear();
+        self.event = None;
+        if let Db::Writing(conn) = &mut self.db {
+            if let Err(error) = PgTransactionManager::rollback(conn.get()).await {
+                // dropped with this, it is closed, which undoes as well
+                return tracing::warn!(%error, "cannot roll back");
+            }
+            if let Db::Writing(conn) = std::mem::replace(&mut self.db, Db::Idle) {
+                self.hub.connections.give_back(conn);
+            }
+        }
+        self.release();
     }
 
     /// Opens a savepoint: what follows can be undone alone, and has an event of its own. Answers what to undo it with.
@@ -155,7 +184,7 @@ impl Drop for Cx {
     fn drop(&mut self) {
         if let Db::Writing(conn) = &mut self.db {
             // only noted here; the pool, to which the connection goes back, sends it
-            PgTransactionManager::start_rollback(conn);
+            PgTransactionManager::start_rollback(conn.get());
         }
     }
 }

@@ -27,6 +27,23 @@ use crate::{Error, Hub, Result};
 /// Methods whose answer holds a secret: no receipt is kept, so sent again they do it again.
 const SECRET: [&str; 4] = ["createToken", "enrolHost", "login", "subsession"];
 
+/// Methods whose statements have one good plan for all values: planning them each time would take longer than running them. What
+/// has optional filters (`$1 IS NULL OR …`) does not belong here, unless something that is always given narrows it down before.
+const PLANNED_ONCE: [&str; 12] = [
+    "getBuild",
+    "getTag",
+    "getTaskInfo",
+    "getTaskResult",
+    "host.claim",
+    "host.closeTask",
+    "host.failTask",
+    "host.heartbeat",
+    "listBuilds",
+    "listTagged",
+    "listTasks",
+    "makeTask",
+];
+
 /// How often a request that lost a deadlock is run again.
 const TRIES: usize = 5;
 
@@ -59,27 +76,38 @@ impl Hub {
     async fn call_once(&self, request: Request) -> Result<Reply> {
         let entry = self.entry(&request.method)?;
         let mut cx = Cx::new(self.clone(), request.now);
+        if PLANNED_ONCE.contains(&entry.name) {
+            cx = cx.planned_once();
+        }
+        let reply = self.call_in(&mut cx, entry, request).await;
+        if reply.as_ref().err().is_none_or(Error::is_rule) {
+            cx.undo_all().await;
+        }
+        reply
+    }
+
+    async fn call_in(&self, cx: &mut Cx, entry: &Entry, request: Request) -> Result<Reply> {
         if entry.effect == Effect::Write {
             cx.begin().await?;
         }
-        cx.caller = auth::authenticate(&mut cx, &request.auth, entry.name).await?;
+        cx.caller = auth::authenticate(cx, &request.auth, entry.name).await?;
         allow(entry, &cx.caller)?;
         // the arguments' digest tells a retry from a key that is used twice
         let receipt = match &request.idempotency_key {
             Some(key) if entry.effect == Effect::Write && !SECRET.contains(&entry.name) => {
-                match receipt::take(&mut cx, key, entry.name, &request.positional, &request.named).await? {
+                match receipt::take(cx, key, entry.name, &request.positional, &request.named).await? {
                     receipt::Taken::New(receipt) => Some(receipt),
                     receipt::Taken::Answered(reply) => return Ok(Box::new(reply)),
                 }
             }
             _ => None,
         };
-        let reply = run(entry, &mut cx, request.positional, request.named).await?;
+        let reply = run(entry, cx, request.positional, request.named).await?;
         if let Some(receipt) = receipt {
             let reply = serde_json::to_value(&*reply).map_err(Error::internal)?;
-            receipt::keep(&mut cx, receipt, reply).await?;
+            receipt::keep(cx, receipt, reply).await?;
         }
-        finish(&mut cx, entry.effect).await?;
+        finish(cx, entry.effect).await?;
         Ok(reply)
     }
 

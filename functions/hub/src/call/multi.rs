@@ -5,7 +5,7 @@ use toji_protocol::{
     value::{Map, Value},
 };
 
-use super::{Auth, Cx, Request, allow, auth, retry_deadlocks, run, table::Reply};
+use super::{Auth, Cx, PLANNED_ONCE, Request, allow, auth, retry_deadlocks, run, table::Reply};
 use crate::{Error, Hub, Result};
 
 /// A call within a multicall.
@@ -49,6 +49,9 @@ impl Hub {
 
     async fn multicall_once(&self, auth: &Auth, calls: Vec<InnerCall>, outer: &Request) -> Result<Vec<Result<Reply>>> {
         let mut cx = Cx::new(self.clone(), outer.now);
+        if calls.iter().all(|call| PLANNED_ONCE.contains(&call.method.as_str())) {
+            cx = cx.planned_once();
+        }
         let writes = calls.iter().any(|call| self.table().get(&call.method).is_some_and(|e| e.effect == Effect::Write));
         if writes {
             cx.begin().await?;
