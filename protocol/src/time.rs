@@ -1,6 +1,6 @@
 //! Times as Koji's answers carry them: a string, and beside it the seconds since the epoch.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -29,11 +29,32 @@ impl From<DateTime<Utc>> for Time {
 
 impl std::fmt::Display for Time {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.timestamp_subsec_micros() == 0 {
-            write!(f, "{}", self.0.format("%Y-%m-%d %H:%M:%S+00:00"))
-        } else {
-            write!(f, "{}", self.0.format("%Y-%m-%d %H:%M:%S%.6f+00:00"))
+        let Ok(year @ 0..=9999) = u32::try_from(self.0.year()) else {
+            return write!(f, "{}", self.0.format("%Y-%m-%d %H:%M:%S%.6f+00:00"));
+        };
+        // digit by digit: lists hold thousands of times, and chrono reads its pattern anew for each
+        let mut text = *b"0000-00-00 00:00:00.000000+00:00";
+        put(&mut text[0..4], year);
+        put(&mut text[5..7], self.0.month());
+        put(&mut text[8..10], self.0.day());
+        put(&mut text[11..13], self.0.hour());
+        put(&mut text[14..16], self.0.minute());
+        put(&mut text[17..19], self.0.second());
+        let micros = self.0.timestamp_subsec_micros();
+        put(&mut text[20..26], micros);
+        if micros == 0 {
+            text.copy_within(26.., 19);
         }
+        let length = if micros == 0 { text.len() - ".000000".len() } else { text.len() };
+        f.write_str(std::str::from_utf8(&text[..length]).map_err(|_| std::fmt::Error)?)
+    }
+}
+
+/// Writes a number into places for digits.
+fn put(places: &mut [u8], mut number: u32) {
+    for place in places.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
@@ -63,6 +84,9 @@ mod tests {
         let json = serde_json::to_string(&time).unwrap();
         assert_eq!(serde_json::from_str::<Time>(&json).unwrap(), time);
         assert_eq!(Time::from_ts(60.0).unwrap().to_string(), "1970-01-01 00:01:00+00:00");
+        assert_eq!(Time::from_ts(-1.5).unwrap().to_string(), "1969-12-31 23:59:58.500000+00:00");
+        let far = Time::from_ts(253_402_300_800.5).unwrap();
+        assert_eq!(far.to_string(), "+10000-01-01 00:00:00.500000+00:00");
         assert!((time.ts() - 1_795_219_216.986_155).abs() < 1e-6);
     }
 }
