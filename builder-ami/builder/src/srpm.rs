@@ -35,8 +35,16 @@ pub(crate) async fn facts(srpm: &Path) -> Result<SrpmFacts, TaskError> {
         .await
         .map_err(io::Error::other)
         .doing(|| format!("reading {name}"))?
-        .map_err(|error| TaskError::Build(format!("{name} is no RPM that can be read: {error}")))?;
+        .map_err(|error| TaskError::Build(format!("{name} is no RPM that can be read: {}", unreadable(&error))))?;
     facts_of(&header, &name)
+}
+
+/// In words that people understand; of a file that is too short, the library speaks of its buffer.
+fn unreadable(error: &rpm::Error) -> String {
+    match error {
+        rpm::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => "it breaks off too early".to_owned(),
+        error => error.to_string(),
+    }
 }
 
 fn facts_of(header: &PackageMetadata, name: &str) -> Result<SrpmFacts, TaskError> {

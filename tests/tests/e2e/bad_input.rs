@@ -37,12 +37,12 @@ async fn no_rpm(system: &System) {
     assert_eq!(system.database.number("SELECT count(*) FROM task").await, 0, "nothing was begun");
     let named_well = system.dir().join("letter-1-1.src.rpm");
     fs::copy(&file, &named_well).unwrap();
-    fails_for(system, &named_well, &["letter-1-1.src.rpm", "RPM"]).await;
+    fails_for(system, &named_well, &["letter-1-1.src.rpm is no RPM"]).await;
     // a source RPM that breaks off in its header
     let good = fs::read(system.srpm(&Golden::good(9))).unwrap();
     let torn = system.dir().join("torn-1-1.src.rpm");
     fs::write(&torn, &good[..600]).unwrap();
-    fails_for(system, &torn, &["torn-1-1.src.rpm"]).await;
+    fails_for(system, &torn, &["torn-1-1.src.rpm is no RPM", "breaks off"]).await;
     assert_eq!(system.database.number("SELECT count(*) FROM build").await, 0);
 }
 
