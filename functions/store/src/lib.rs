@@ -14,7 +14,7 @@ use aws_credential_types::Credentials;
 pub use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::{
     Client,
-    config::{BehaviorVersion, Region},
+    config::{BehaviorVersion, Region, ResponseChecksumValidation},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
 pub use multipart::Part;
