@@ -112,7 +112,12 @@ impl Storm<'_> {
 
     async fn double_bell(&mut self) {
         for bell in self.listener.receive(std::time::Duration::ZERO, 1).await.unwrap() {
-            self.world.hub.queues.send(&QueueName::Bin(self.bin.clone()), std::slice::from_ref(&bell.body)).await.unwrap();
+            self.world
+                .hub
+                .queues
+                .send(&QueueName::Bin(self.bin.clone()), std::slice::from_ref(&bell.body))
+                .await
+                .unwrap();
             self.listener.show_again(&bell, std::time::Duration::ZERO).await.unwrap();
         }
     }
