@@ -1,0 +1,71 @@
+//! A database of some size: 10,000 tasks, 10,000 builds, 2,000 tags, one of them with 200 builds.
+
+use anyhow::{Context, Result};
+use sqlx::{Connection as _, PgConnection};
+
+/// Tasks, builds and tags.
+pub(crate) const TASKS: i64 = 10_000;
+pub(crate) const BUILDS: i64 = 10_000;
+pub(crate) const TAGS: i64 = 2_000;
+/// The tag that has builds, and how many.
+pub(crate) const FULL_TAG: &str = "bench-full";
+pub(crate) const TAGGED: i64 = 200;
+
+const PACKAGES: i64 = 1_000;
+
+/// One event for all: its id is of no interest to what is measured.
+const SQL: &str = r#"
+BEGIN;
+CREATE TEMP TABLE it ON COMMIT DROP AS
+    SELECT new_event() AS event, (SELECT min(id) FROM users WHERE usertype = 0) AS who,
+           (SELECT id FROM channels WHERE name = 'default') AS channel;
+
+INSERT INTO package (name) SELECT 'bench-package-' || n FROM generate_series(1, {PACKAGES}) n;
+
+INSERT INTO tag (name) SELECT 'bench-tag-' || n FROM generate_series(1, {TAGS} - 1) n;
+INSERT INTO tag (name) VALUES ('{FULL_TAG}');
+INSERT INTO tag_config (tag_id, arches, create_event, creator_id)
+    SELECT tag.id, 'x86_64 aarch64', event, who FROM tag, it WHERE tag.name LIKE 'bench-%';
+
+INSERT INTO task (state, method, coordinated, request, result, owner, channel_id, arch, priority, weight, create_time,
+        start_time, completion_time, free_since, attempt)
+    SELECT 2, 'bench', true,
+        '<?xml version="1.0"?><methodCall><methodName>bench</methodName><params><param><value><string>git+https://src.example.org/rpms/package-'
+            || n || '#0123456789abcdef0123456789abcdef01234567</string></value></param></params></methodCall>',
+        '<?xml version="1.0"?><methodResponse><params><param><value><int>0</int></value></param></params></methodResponse>',
+        who, channel, 'noarch', 20, 0.2, t, t + interval '1 s', t + interval '5 min', t, 1
+    FROM it, generate_series(1, {TASKS}) n, LATERAL (SELECT now() - (20000 - n) * interval '10 s' AS t) times;
+
+INSERT INTO build (pkg_id, version, release, state, task_id, owner, source, create_event, start_time, completion_time)
+    SELECT package.id, '1.' || (n / {PACKAGES}), n || '.fc41', 1, task.id, who,
+        'git+https://src.example.org/rpms/' || package.name || '#0123456789abcdef0123456789abcdef01234567', event,
+        task.create_time, task.completion_time
+    FROM it, generate_series(1, {BUILDS}) n
+        JOIN package ON package.name = 'bench-package-' || (n % {PACKAGES} + 1)
+        JOIN (SELECT *, row_number() OVER (ORDER BY id) AS place FROM task WHERE method = 'bench') task ON task.place = n;
+
+INSERT INTO tag_packages (package_id, tag_id, create_event, creator_id)
+    SELECT package.id, tag.id, event, who FROM it, package, tag
+    WHERE package.name LIKE 'bench-%' AND tag.name = '{FULL_TAG}';
+INSERT INTO tag_package_owners (package_id, tag_id, owner, create_event, creator_id)
+    SELECT package_id, tag_id, who, event, who FROM it, tag_packages
+    WHERE tag_id = (SELECT id FROM tag WHERE name = '{FULL_TAG}');
+INSERT INTO tag_listing (build_id, tag_id, create_event, creator_id)
+    SELECT build.id, tag.id, event, who FROM it, tag, (SELECT id FROM build ORDER BY id DESC LIMIT {TAGGED}) build
+    WHERE tag.name = '{FULL_TAG}';
+COMMIT;
+"#;
+
+/// Fills the database, and has its statistics made.
+pub(crate) async fn fill(database_url: &str) -> Result<()> {
+    let sql = [("PACKAGES", PACKAGES), ("TAGS", TAGS), ("TASKS", TASKS), ("BUILDS", BUILDS), ("TAGGED", TAGGED)]
+        .into_iter()
+        .fold(SQL.replace("{FULL_TAG}", FULL_TAG), |sql, (name, number)| {
+            sql.replace(&format!("{{{name}}}"), &number.to_string())
+        });
+    let mut database = PgConnection::connect(database_url).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.context("cannot fill the database")?;
+    sqlx::raw_sql("VACUUM ANALYZE").execute(&mut database).await?;
+    sqlx::raw_sql("CHECKPOINT").execute(&mut database).await?;
+    Ok(())
+}
