@@ -102,8 +102,11 @@ impl Store {
         if let Some(endpoint) = &access.endpoint {
             loader = loader.endpoint_url(endpoint);
         }
-        let config =
-            aws_sdk_s3::config::Builder::from(&loader.load().await).force_path_style(access.endpoint.is_some()).build();
+        let config = aws_sdk_s3::config::Builder::from(&loader.load().await)
+            .force_path_style(access.endpoint.is_some())
+            // the composite checksum of a multipart object cannot be checked against what is read
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
         Self { client: Client::from_conf(config), bucket: access.bucket.clone() }
     }
 

@@ -66,11 +66,13 @@ impl Handle for SetBuildrootState {
         hold(cx.db().await?, host, self.task_id, self.attempt).await?;
         let retire = if state == BuildrootState::Expired { Some(cx.event().await?.0) } else { None };
         let set = sqlx::query!(
-            "UPDATE buildroot SET state = $3, retire_event = $4 WHERE id = $1 AND task_id = $2 AND state <= $3 AND state <> 3",
+            "UPDATE buildroot SET state = $3, retire_event = $4 WHERE id = $1 AND task_id = $2 AND attempt = $5
+                 AND state <= $3 AND state <> 3",
             self.brootid.0,
             self.task_id.0,
             state.number(),
-            retire
+            retire,
+            self.attempt
         )
         .execute(cx.db().await?)
         .await?;
@@ -116,11 +118,15 @@ async fn record(
 ) -> Result<()> {
     let host = cx.caller.host()?;
     hold(cx.db().await?, host, task, attempt).await?;
-    let is_known =
-        sqlx::query_scalar!("SELECT state FROM buildroot WHERE id = $1 AND task_id = $2", buildroot.0, task.0)
-            .fetch_optional(cx.db().await?)
-            .await?
-            .is_some();
+    let is_known = sqlx::query_scalar!(
+        "SELECT state FROM buildroot WHERE id = $1 AND task_id = $2 AND attempt = $3",
+        buildroot.0,
+        task.0,
+        attempt
+    )
+    .fetch_optional(cx.db().await?)
+    .await?
+    .is_some();
     if !is_known {
         return Err(fault(format!("No buildroot {buildroot} of task {task}")));
     }
