@@ -38,6 +38,7 @@ impl Daemon {
     }
 
     /// SIGTERM, and SIGKILL for one that does not end in time.
+    #[expect(clippy::disallowed_methods, reason = "called where a test ends, and on no runtime's thread")]
     pub fn terminate(&mut self, patience: Duration) {
         if let Some(pid) = Pid::from_raw(self.child.id() as i32)
             && self.is_running()
