@@ -21,10 +21,13 @@ const TOKEN: &str = "a-token-of-the-admin";
 async fn settings(pool: &PgPool, data: &Path) -> Settings {
     let database: String = sqlx::query_scalar("SELECT current_database()").fetch_one(pool).await.unwrap();
     let url = std::env::var("DATABASE_URL").unwrap();
-    let (server, _) = url.rsplit_once('/').unwrap();
+    // what follows a question mark may name the folder of Postgres's socket
+    let (place, options) =
+        url.split_once('?').map_or((url.as_str(), String::new()), |(place, options)| (place, format!("?{options}")));
+    let (server, _) = place.rsplit_once('/').unwrap();
     Settings {
         listen: ([127, 0, 0, 1], 0).into(),
-        database_url: format!("{server}/{database}"),
+        database_url: format!("{server}/{database}{options}"),
         data: data.to_owned(),
         admin: "admin".to_owned(),
         admin_token: TOKEN.to_owned(),
