@@ -255,14 +255,5 @@ pub type Named = Map;
 
 /// Whether Koji calls it true: nil, false, zero and empty things are not.
 pub fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Nil => false,
-        Value::Bool(yes) => *yes,
-        Value::Int(number) => *number != 0,
-        Value::Double(number) => *number != 0.0,
-        Value::String(text) | Value::DateTime(text) => !text.is_empty(),
-        Value::Bytes(bytes) => !bytes.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Struct(map) => map.iter().next().is_some(),
-    }
+    value.is_truthy()
 }

@@ -135,7 +135,7 @@ impl Plan {
         let config = tag::build_config(&mut *conn, tag, Some(event)).await?;
         let config =
             config.ok_or_else(|| Error::missing(format!("No such tag: {} at event {event}", repo.tag_name)))?;
-        let own = sql::own_arches(&mut *conn, tag, event).await?;
+        let own = tag::own_arches(&mut *conn, tag, event).await?;
         let opts = toji_protocol::value::from_value(repo.opts.clone())?;
         let arches = contents::arches(own.as_deref(), &opts);
         let rpms = contents::rpms(&mut *conn, tag, event, &config.tag.extra, &arches, &opts).await?;

@@ -206,16 +206,3 @@ pub(super) async fn active_requests(conn: &mut PgConnection, tag: Option<TagId>)
     .await?;
     rows.into_iter().map(RepoRequest::try_from).collect()
 }
-
-/// A tag's own arches at an event.
-pub(super) async fn own_arches(conn: &mut PgConnection, tag: TagId, event: EventId) -> Result<Option<String>> {
-    let row = sqlx::query_scalar!(
-        "SELECT arches FROM tag_config WHERE tag_id = $1 AND create_event <= $2
-             AND (revoke_event IS NULL OR $2 < revoke_event)",
-        tag.0,
-        event.0
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.flatten())
-}
