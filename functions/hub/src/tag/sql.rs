@@ -585,3 +585,30 @@ pub(super) async fn first_change(
     .await?;
     Ok(event.map(EventId))
 }
+
+/// The tags that a build is in.
+pub(super) async fn of_build(conn: &mut PgConnection, build: BuildId) -> Result<Vec<i64>> {
+    let tags = sqlx::query_scalar!("SELECT tag_id FROM tag_listing WHERE build_id = $1 AND active ORDER BY 1", build.0);
+    Ok(tags.fetch_all(conn).await?)
+}
+
+/// Notes a change that is in no versioned table.
+pub(super) async fn note_update(
+    conn: &mut PgConnection,
+    tags: &[i64],
+    update: i16,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO tag_updates (tag_id, update_event, updater_id, update_type)
+         SELECT tag_id, $2, $3, $4 FROM unnest($1::bigint[]) AS tag_id",
+        tags,
+        event.0,
+        by.0,
+        update
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
