@@ -6,13 +6,17 @@
 mod decode;
 mod encode;
 mod multicall;
+mod out;
 mod ser;
 mod starstar;
 mod text;
 mod token;
 
 pub use decode::{DecodeError, decode_call, decode_response};
-pub use encode::{EncodeError, encode_call, encode_fault, encode_response, encode_value_into};
+pub use encode::{
+    EncodeError, encode_call, encode_fault, encode_response, encode_response_in_pieces, encode_short_response,
+    encode_value_into,
+};
 pub use multicall::MulticallReply;
 pub use starstar::{join_named, split_named};
 

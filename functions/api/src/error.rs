@@ -1,6 +1,7 @@
 //! The hub's errors as clients are told of them: the one place that maps them.
 
 use axum::{
+    body::Body,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -119,6 +120,6 @@ fn problem_response(problem: Problem) -> Response {
 }
 
 /// An XML-RPC document. Koji's hub names no charset.
-pub(crate) fn xml(document: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "text/xml")], document).into_response()
+pub(crate) fn xml(document: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml")], document.into()).into_response()
 }

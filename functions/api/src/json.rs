@@ -19,7 +19,7 @@ use crate::{
     Api, auth,
     body::{self, BodyError},
     error::{Told, malformed},
-    multicall,
+    multicall, reply,
     request_id::RequestId,
 };
 
@@ -68,9 +68,9 @@ pub(crate) async fn answer(
         if is_nobody { told.for_nobody() } else { told }.json(&id)
     };
     match api.hub.call(request).await {
-        Ok(reply) => match serde_json::to_vec(&*reply) {
+        Ok(reply) => match reply::body(reply, reply::Encoding::Json) {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
-            Err(error) => tell(&Error::internal(error)),
+            Err(error) => tell(&error),
         },
         Err(error) => tell(&error),
     }

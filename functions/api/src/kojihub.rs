@@ -13,14 +13,14 @@ use axum::{
 };
 use bytes::Bytes;
 use chrono::Utc;
-use toji_hub::{Error, call::Request};
-use toji_protocol::xmlrpc::{Call, decode_call, encode_response, split_named};
+use toji_hub::call::Request;
+use toji_protocol::xmlrpc::{Call, decode_call, split_named};
 
 use crate::{
     Api, auth,
     body::{self, BodyError},
     error::{Told, xml},
-    multicall, raw_upload,
+    multicall, raw_upload, reply,
     request_id::RequestId,
 };
 
@@ -76,9 +76,9 @@ async fn call(api: &Api, id: &RequestId, uri: &Uri, headers: &HeaderMap, documen
         return multicall::xmlrpc(&api.hub, id, request).await;
     }
     match api.hub.call(request).await {
-        Ok(reply) => match encode_response(&*reply) {
+        Ok(reply) => match reply::body(reply, reply::Encoding::Xmlrpc) {
             Ok(document) => xml(document),
-            Err(error) => Told::new(&Error::internal(error), id).xmlrpc(),
+            Err(error) => Told::new(&error, id).xmlrpc(),
         },
         Err(error) => Told::new(&error, id).xmlrpc(),
     }

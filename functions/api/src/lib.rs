@@ -4,6 +4,7 @@
 //! - [`router`]: the whole API: what the Lambda function serves
 //! - [`files`]: the front door for `/kojifiles`: CloudFront's work, for machines that have none
 //! - `kojihub`, `raw_upload`, `multicall`: XML-RPC · `json`: JSON · `openapi`: what there is to call
+//! - `reply`: long answers are encoded while they are sent
 //! - `error`: the one place where the hub's errors become faults, problem details and statuses
 
 mod auth;
@@ -16,6 +17,7 @@ mod kojihub;
 mod multicall;
 mod openapi;
 mod raw_upload;
+mod reply;
 mod request_id;
 mod work;
 

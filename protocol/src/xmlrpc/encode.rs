@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
+use super::out::Out;
 use super::ser::ValueWriter;
 use super::text::escape_into;
 use crate::value::Value;
@@ -18,6 +19,9 @@ pub enum EncodeError {
     IntTooLarge(String),
     #[error("the double {0} is not a finite number")]
     NotFinite(String),
+    /// Whoever took the pieces wants no more, or the document is longer than it may be.
+    #[error("the document was not written to its end")]
+    Stopped,
     /// The value's own `Serialize` failed, or it has a map whose keys are no strings.
     #[error("{0}")]
     Custom(String),
@@ -36,10 +40,43 @@ impl serde::ser::Error for EncodeError {
 /// # Errors
 /// See [`EncodeError`].
 pub fn encode_response<T: Serialize + ?Sized>(result: &T) -> Result<Vec<u8>, EncodeError> {
-    let mut out = RESPONSE_HEAD.to_vec();
-    encode_value_into(result, &mut out)?;
+    let mut out = Out::whole(Vec::new());
+    write_response(result, &mut out)?;
+    out.finish()
+}
+
+/// The same; None as soon as it is longer than about `most` bytes.
+///
+/// # Errors
+/// See [`EncodeError`].
+pub fn encode_short_response<T: Serialize + ?Sized>(result: &T, most: usize) -> Result<Option<Vec<u8>>, EncodeError> {
+    let mut out = Out::short(most);
+    match write_response(result, &mut out) {
+        Ok(()) => out.finish().map(Some),
+        Err(EncodeError::Stopped) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_response<T: Serialize + ?Sized>(result: &T, out: &mut Out) -> Result<(), EncodeError> {
+    out.extend_from_slice(RESPONSE_HEAD);
+    result.serialize(ValueWriter::new(out))?;
     out.extend_from_slice(RESPONSE_TAIL);
-    Ok(out)
+    Ok(())
+}
+
+/// Writes the same response, and hands it on in pieces of about `length` bytes: what is long need not be in memory whole.
+///
+/// # Errors
+/// See [`EncodeError`], and whatever `sink` answers; pieces may have been handed on by then.
+pub fn encode_response_in_pieces<T: Serialize + ?Sized>(
+    result: &T,
+    length: usize,
+    sink: impl FnMut(Vec<u8>) -> Result<(), EncodeError> + 'static,
+) -> Result<(), EncodeError> {
+    let mut out = Out::pieces(length, Box::new(sink));
+    write_response(result, &mut out)?;
+    out.finish().map(|_| ())
 }
 
 /// Writes the response of a method that failed.
@@ -73,7 +110,9 @@ pub fn encode_call(method: &str, params: &[Value]) -> Result<Vec<u8>, EncodeErro
 /// See [`EncodeError`]; `out` is then as it was.
 pub fn encode_value_into<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let before = out.len();
-    let written = value.serialize(ValueWriter::new(out));
+    let mut whole = Out::whole(std::mem::take(out));
+    let written = value.serialize(ValueWriter::new(&mut whole));
+    *out = whole.finish()?;
     if written.is_err() {
         out.truncate(before);
     }

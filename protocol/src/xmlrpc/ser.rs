@@ -6,23 +6,24 @@ use base64::{display::Base64Display, prelude::BASE64_STANDARD};
 use serde::ser::{self, Serialize, Serializer};
 
 use super::encode::EncodeError;
+use super::out::Out;
 use super::text::{Escaped, escape_into};
 use crate::value::{BASE64_TOKEN, DATE_TIME_TOKEN, key::KeySerializer};
 
 type Done = Result<(), EncodeError>;
 
 pub(super) struct ValueWriter<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
     /// The element that text is put in: another one below the newtypes by which bytes and dateTimes are marked.
     text_tag: &'static str,
 }
 
 impl<'a> ValueWriter<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+    pub(super) fn new(out: &'a mut Out) -> Self {
         Self { out, text_tag: "string" }
     }
 
-    fn element(self, tag: &str, content: impl FnOnce(&mut Vec<u8>)) -> Done {
+    fn element(self, tag: &str, content: impl FnOnce(&mut Out)) -> Done {
         for piece in ["<value><", tag, ">"] {
             self.out.extend_from_slice(piece.as_bytes());
         }
@@ -58,7 +59,7 @@ impl<'a> ValueWriter<'a> {
 const VARIANT_END: &[u8] = b"</member></struct></value>";
 
 /// Appends what is shown of `content`, escaped.
-fn show(content: impl Display, out: &mut Vec<u8>) {
+fn show(content: impl Display, out: &mut Out) {
     // The writer has no errors; a Display that fails on its own leaves its text short, as it does everywhere.
     let _ = write!(Escaped(out), "{content}");
 }
@@ -226,7 +227,7 @@ impl<'a> Serializer for ValueWriter<'a> {
 }
 
 pub(super) struct List<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
     in_variant: bool,
 }
 
@@ -237,7 +238,8 @@ macro_rules! list {
             type Error = EncodeError;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-                value.serialize(ValueWriter::new(self.out))
+                value.serialize(ValueWriter::new(self.out))?;
+                self.out.flush_if_full()
             }
 
             fn end(self) -> Done {
@@ -259,7 +261,7 @@ list!(
 );
 
 pub(super) struct Members<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
     in_variant: bool,
 }
 

@@ -2,12 +2,17 @@
 
 use std::io::Read;
 
-use axum::{body::Body, http::Method};
+use axum::{
+    body::{Body, HttpBody},
+    http::Method,
+};
+use http_body_util::BodyExt;
 use sqlx::PgPool;
 use toji_protocol::{
     value::Value,
     xmlrpc::{decode_response, encode_call},
 };
+use tower::ServiceExt;
 
 use crate::app::{App, fault, named};
 
@@ -108,4 +113,43 @@ async fn without_a_database(pool: PgPool) {
     assert!(answer.header("content-type").starts_with("text/plain"));
     let answer = app.json("getLastEvent", &[], "").await;
     assert_eq!((answer.status.as_u16(), answer.json()["faultCode"].as_i64()), (503, Some(1014)));
+}
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn long_replies_are_sent_while_they_are_encoded(pool: PgPool) {
+    let app = App::new(pool).await;
+    let list: Vec<Value> = (0..40_000).map(|number| format!("item {number} & more").into()).collect();
+    let document = encode_call("echo", &[Value::Array(list.clone())]).unwrap();
+    let request = axum::http::Request::post("/kojihub").header("content-type", "text/xml");
+    let response = app.router.clone().oneshot(request.body(Body::from(document)).unwrap()).await.unwrap();
+    let mut body = response.into_body();
+    // its length is not known when it begins
+    assert_eq!(body.size_hint().exact(), None);
+    let mut pieces = Vec::new();
+    while let Some(frame) = body.frame().await {
+        pieces.push(frame.unwrap().into_data().unwrap());
+    }
+    assert!(pieces.len() > 20 && pieces.iter().all(|piece| piece.len() < 200 << 10), "{}", pieces.len());
+    let answer = decode_response(&pieces.concat()).unwrap().unwrap();
+    assert_eq!(answer.as_array().unwrap()[0], Value::Array(list));
+
+    let texts: Vec<String> = (0..40_000).map(|number| format!("\"item {number}\"")).collect();
+    let arguments = format!("[[{}]]", texts.join(","));
+    let answer = app.json("echo", &[], &arguments).await;
+    assert!(answer.body.len() > 300 << 10);
+    assert_eq!(answer.json()[0].as_array().unwrap().len(), 40_000);
+}
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn a_client_that_leaves_stops_the_encoding(pool: PgPool) {
+    let app = App::new(pool).await;
+    let list: Vec<Value> = (0..60_000).map(Value::Int).collect();
+    let document = encode_call("echo", &[Value::Array(list)]).unwrap();
+    let request = axum::http::Request::post("/kojihub").header("content-type", "text/xml");
+    let response = app.router.clone().oneshot(request.body(Body::from(document)).unwrap()).await.unwrap();
+    let mut body = response.into_body();
+    body.frame().await.unwrap().unwrap();
+    drop(body);
+    // its thread would be waited for here for ever, if it still had something to send
+    assert_eq!(app.xml("hello", vec![]).await, Ok(Value::from("Hello World")));
 }
