@@ -70,7 +70,7 @@ impl ListTasks {
             opts.insert("owner", session.call(&GetLoggedInUser {}).await?.context("not logged in")?.id.0);
         }
         if let Some(user) = &self.user {
-            let user = GetUser { user_info: Some(user.clone()), strict: true, krb_princs: false, groups: false };
+            let user = GetUser { user_info: Some(user.clone().into()), strict: true, krb_princs: false, groups: false };
             opts.insert("owner", session.call(&user).await?.context("no such user")?.id.0);
         }
         if let Some(channel) = &self.channel {

@@ -96,7 +96,8 @@ impl Taskinfo {
 
 impl Info {
     async fn ask(session: &Session, task: TaskInfo) -> anyhow::Result<Self> {
-        let owner = GetUser { user_info: Some(Ref::Id(task.owner)), strict: false, krb_princs: false, groups: false };
+        let owner =
+            GetUser { user_info: Some(Ref::Id(task.owner).into()), strict: false, krb_princs: false, groups: false };
         let owner = session.call(&owner).await?.map_or_else(|| task.owner.to_string(), |user| user.name);
         let host = match task.host_id {
             Some(id) => session.call(&GetHost { host_info: Ref::Id(id), strict: false, event: None }).await?,

@@ -20,6 +20,14 @@ pub fn check_user(name: &str) -> Result<()> {
     check_with("user", name, "/_.+-@")
 }
 
+/// A Kerberos principal: as a user's name.
+///
+/// # Errors
+/// With Koji's fault when it breaks the rule.
+pub fn check_principal(name: &str) -> Result<()> {
+    check_with("Kerberos principal", name, "/_.+-@")
+}
+
 fn check_with(kind: &str, name: &str, others: &str) -> Result<()> {
     let bad = |message: String| Err(Error::Invalid(FaultCode::NameValidation, message));
     if name.is_empty() {

@@ -20,7 +20,7 @@ pub struct Channel {
 
 method! {
     /// Makes a channel.
-    AddChannel = "addChannel", Permission("host"), Write => ChannelId {
+    AddChannel = "addChannel", Permission("admin"), Write => ChannelId {
         /// Its name.
         channel_name "channel_name": String = required,
         /// What it is for.
@@ -28,11 +28,19 @@ method! {
     }
 
     /// Changes a channel. Named arguments: name, description, comment.
-    EditChannel = "editChannel", Permission("host"), Write => bool {
+    EditChannel = "editChannel", Permission("admin"), Write => bool {
         /// Which.
         channel_info "channelInfo": Ref<ChannelId> = required,
         /// What to change.
         changes "kw": Named = named,
+    }
+
+    /// Gives a channel another name.
+    RenameChannel = "renameChannel", Permission("admin"), Write => () {
+        /// Which.
+        old "old": Ref<ChannelId> = required,
+        /// The new name.
+        new "new": String = required,
     }
 
     /// Lets a channel's tasks be handed out.
@@ -63,7 +71,7 @@ method! {
     ListChannels = "listChannels", Anonymous, Read => Vec<Channel> {
         /// Only this host's.
         host_id "hostID": Option<Ref<HostId>> = nil,
-        /// As it was then.
+        /// As it was then; only with a host.
         event "event": Option<EventId> = nil,
         /// Only those that are, or are not.
         enabled "enabled": Option<bool> = nil,

@@ -111,7 +111,7 @@ method! {
         channel_name "channel_name": Ref<ChannelId> = required,
         /// Make the channel when there is none.
         create "create": bool = no,
-        /// With `create`: make it although its name breaks the rules.
+        /// Also into a channel that is disabled.
         force "force": bool = no,
     }
 

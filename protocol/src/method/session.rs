@@ -1,8 +1,8 @@
 //! Login sessions, as Koji's client keeps them.
 
-use super::{Named, method};
+use super::{Named, OneOrMany, method};
 use crate::{
-    id::{SessionId, UserId},
+    id::{Ref, SessionId, UserId},
     time::Time,
     value::Value,
 };
@@ -46,6 +46,12 @@ pub struct SessionInfo {
     pub update_ts: f64,
     /// Whose it is.
     pub user_id: UserId,
+    /// Its id, with details.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<SessionId>,
+    /// With details; always `-`, since addresses are not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostip: Option<String>,
 }
 
 method! {
@@ -93,11 +99,14 @@ method! {
     /// Gives the lock of an exclusive session back.
     SharedSession = "sharedSession", LoggedIn, Write => () {}
 
-    /// The caller's session.
-    GetSessionInfo = "getSessionInfo", LoggedIn, Read => Option<SessionInfo> {
-        /// Ignored: one session is shown either way.
+    /// The caller's session, or all of a user's that are not expired.
+    GetSessionInfo = "getSessionInfo", Anonymous, Read => Option<OneOrMany<SessionInfo>> {
+        /// Tell ids as well.
         details "details": bool = no,
-        /// Ignored but for an admin.
-        user_id "user_id": Option<Value> = nil,
+        /// Whose sessions are listed; another's than the caller's need `admin`. nil = the caller's present one.
+        user_id "user_id": Option<Ref<UserId>> = nil,
     }
+
+    /// The caller's session in words, for people.
+    ShowSession = "showSession", Anonymous, Read => String {}
 }

@@ -1,6 +1,6 @@
 //! Users, permissions and API tokens.
 
-use super::{Listing, QueryOpts, method};
+use super::{Listing, OneOrMany, QueryOpts, method};
 use crate::{
     id::{PermissionId, Ref, UserId},
     state::UserType,
@@ -18,8 +18,9 @@ pub struct User {
     pub status: i64,
     /// What kind it is.
     pub usertype: UserType,
-    /// Kerberos principals, kept for scripts that look for them.
-    pub krb_principals: Vec<String>,
+    /// Kerberos principals, kept for scripts that look for them; absent where not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub krb_principals: Option<Vec<String>>,
     /// Names of the groups it is in, where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
@@ -40,8 +41,64 @@ pub struct LoggedInUser {
     pub krb_principals: Vec<String>,
     /// How it logged in: 0 = with a token.
     pub authtype: i64,
-    /// The principal it logged in with: none.
+    /// The first of its principals.
     pub krb_principal: Option<String>,
+}
+
+/// A user, however it is named.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum UserRef {
+    /// By a struct that holds nothing but a Kerberos principal.
+    Principal(ByPrincipal),
+    /// By id, by name or principal, or by a struct that holds either.
+    Named(Ref<UserId>),
+}
+
+impl From<Ref<UserId>> for UserRef {
+    fn from(user: Ref<UserId>) -> Self {
+        UserRef::Named(user)
+    }
+}
+
+/// A Kerberos principal, in a struct.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ByPrincipal {
+    /// The principal.
+    pub krb_principal: String,
+}
+
+/// What is to happen to one of a user's Kerberos principals.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct PrincipalChange {
+    /// The one to take away; nil = none.
+    pub old: Option<String>,
+    /// The one to add; nil = none.
+    pub new: Option<String>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Member {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// What kind it is.
+    pub usertype: UserType,
+    /// Kerberos principals.
+    pub krb_principals: Vec<String>,
+}
+
+/// A group that a user is in.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct UserGroup {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
 }
 
 /// A permission.
@@ -81,10 +138,10 @@ method! {
     /// A user.
     GetUser = "getUser", Anonymous, Read => Option<User> {
         /// Who; nil = the caller.
-        user_info "userInfo": Option<Ref<UserId>> = nil,
+        user_info "userInfo": Option<UserRef> = nil,
         /// A fault when there is none.
         strict "strict": bool = no,
-        /// Kept for Koji's sake; principals are always told.
+        /// Tell its Kerberos principals.
         krb_princs "krb_princs": bool = yes,
         /// Tell its groups.
         groups "groups": bool = no,
@@ -95,15 +152,15 @@ method! {
 
     /// Users of a kind.
     ListUsers = "listUsers", Anonymous, Read => Listing<User> {
-        /// 0 = people, 1 = builders, 2 = groups; nil = all.
-        user_type "userType": Option<UserType> = int 0,
-        /// Only names that begin so.
+        /// 0 = people, 1 = builders, 2 = groups; several as a list; nil = all.
+        user_type "userType": Option<OneOrMany<UserType>> = int 0,
+        /// Only names that begin so; upper and lower case are the same.
         prefix "prefix": Option<String> = nil,
         /// How the list is cut and sorted.
         query_opts "queryOpts": Option<QueryOpts> = nil,
         /// Only who has this permission.
         perm "perm": Option<String> = nil,
-        /// Count permissions had through a group.
+        /// With `perm`: count permissions had through a group.
         inherited_perm "inherited_perm": bool = no,
     }
 
@@ -115,6 +172,68 @@ method! {
         status "status": Option<i64> = nil,
         /// A Kerberos principal to note.
         krb_principal "krb_principal": Option<String> = nil,
+    }
+
+    /// Changes a user's name and Kerberos principals.
+    EditUser = "editUser", Permission("admin"), Write => () {
+        /// Who.
+        user_info "userInfo": Ref<UserId> = required,
+        /// The new name; nil = it stays.
+        name "name": Option<String> = nil,
+        /// Principals to take away and to add.
+        krb_principal_mappings "krb_principal_mappings": Option<Vec<PrincipalChange>> = nil,
+    }
+
+    /// Notes a Kerberos principal of a user. Answers the user's id.
+    AddUserKrbPrincipal = "addUserKrbPrincipal", Permission("admin"), Write => UserId {
+        /// Who.
+        user "user": Ref<UserId> = required,
+        /// The principal.
+        krb_principal "krb_principal": String = required,
+    }
+
+    /// Takes a Kerberos principal of a user away. Answers the user's id.
+    RemoveUserKrbPrincipal = "removeUserKrbPrincipal", Permission("admin"), Write => UserId {
+        /// Who.
+        user "user": Ref<UserId> = required,
+        /// The principal.
+        krb_principal "krb_principal": String = required,
+    }
+
+    /// Makes a group of users.
+    NewGroup = "newGroup", Permission("admin"), Write => UserId {
+        /// Its name.
+        name "name": String = required,
+    }
+
+    /// Puts a user into a group.
+    AddGroupMember = "addGroupMember", Permission("admin"), Write => () {
+        /// The group.
+        group "group": Ref<UserId> = required,
+        /// The user.
+        user "user": Ref<UserId> = required,
+        /// A fault when the user is in the group already.
+        strict "strict": bool = yes,
+    }
+
+    /// Takes a user out of a group.
+    DropGroupMember = "dropGroupMember", Permission("admin"), Write => () {
+        /// The group.
+        group "group": Ref<UserId> = required,
+        /// The user.
+        user "user": Ref<UserId> = required,
+    }
+
+    /// The members of a group.
+    GetGroupMembers = "getGroupMembers", Anonymous, Read => Vec<Member> {
+        /// The group.
+        group "group": Ref<UserId> = required,
+    }
+
+    /// The groups that a user is in.
+    GetUserGroups = "getUserGroups", Anonymous, Read => Vec<UserGroup> {
+        /// Who.
+        user "user": UserRef = required,
     }
 
     /// Lets a blocked user in again.
@@ -147,6 +266,14 @@ method! {
         userinfo "userinfo": Ref<UserId> = required,
         /// Which.
         permission "permission": Ref<PermissionId> = required,
+    }
+
+    /// Changes what is said of a permission.
+    EditPermission = "editPermission", Permission("admin"), Write => () {
+        /// Which.
+        permission "permission": Ref<PermissionId> = required,
+        /// What it is for.
+        description "description": String = required,
     }
 
     /// Whether the caller has a permission; `admin` has all.

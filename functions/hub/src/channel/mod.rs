@@ -5,7 +5,9 @@ mod sql;
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{ChannelId, Ref},
-    method::channel::{AddChannel, Channel, DisableChannel, EditChannel, EnableChannel, GetChannel, ListChannels},
+    method::channel::{
+        AddChannel, Channel, DisableChannel, EditChannel, EnableChannel, GetChannel, ListChannels, RenameChannel,
+    },
     queue_name::{HostOrder, QueueName},
     value::Value,
 };
@@ -20,6 +22,7 @@ pub(crate) fn methods(table: &mut Table) {
     table
         .add::<AddChannel>()
         .add::<EditChannel>()
+        .add::<RenameChannel>()
         .add::<EnableChannel>()
         .add::<DisableChannel>()
         .add::<GetChannel>()
@@ -111,6 +114,17 @@ impl Handle for EditChannel {
     }
 }
 
+impl Handle for RenameChannel {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        name::check("channel", &self.new)?;
+        let apply = |channel: &mut Channel| {
+            channel.name = self.new;
+            Ok(())
+        };
+        change(cx, &self.old, apply).await.map(|_| ())
+    }
+}
+
 async fn set_enabled(cx: &mut Cx, channel: &Ref<ChannelId>, enabled: bool, comment: Option<String>) -> Result<()> {
     let apply = |channel: &mut Channel| {
         channel.enabled = enabled;
@@ -149,6 +163,9 @@ impl Handle for ListChannels {
         let conn = cx.db().await?;
         let host = match &self.host_id {
             Some(host) => Some(host::require(conn, host).await?.id),
+            None if self.event.is_some() => {
+                return Err(Error::invalid("listChannels shows the past only of one host's channels: give hostID too"));
+            }
             None => None,
         };
         sql::list(conn, host, self.event, self.enabled).await

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use toji_protocol::{
     id::{ChannelId, EventId, HostId, Ref, UserId},
     method::{
-        Listing,
+        Listing, OneOrMany,
         host::{
             AddHost, AddHostToChannel, DisableHost, EditHost, EnableHost, GetAllArches, GetHost, GetLastHostUpdate,
             Host, ListHosts, RemoveHostFromChannel,
@@ -233,6 +233,9 @@ impl Handle for GetHost {
 
 impl Handle for ListHosts {
     async fn handle(self, cx: &mut Cx) -> Result<Listing<Host>> {
+        if matches!(&self.arches, Some(OneOrMany::Many(arches)) if arches.is_empty()) {
+            return Err(Error::invalid("arches option cannot be empty: name one, or leave it out"));
+        }
         let conn = cx.db().await?;
         let channel = match &self.channel_id {
             Some(channel) => Some(channel::require(conn, channel).await?.id),
@@ -279,11 +282,12 @@ impl Handle for AddHostToChannel {
         let conn = cx.db().await?;
         let host = require(conn, &self.hostname).await?;
         let channel = match (channel::find(conn, &self.channel_name).await?, self.channel_name.name()) {
+            (Some(channel), _) if !channel.enabled && !self.force => {
+                return Err(Error::invalid(format!("channel {} is disabled; force adds the host to it", channel.name)));
+            }
             (Some(channel), _) => channel.id,
             (None, Some(new)) if self.create => {
-                if !self.force {
-                    name::check("channel", new)?;
-                }
+                name::check("channel", new)?;
                 channel::create(conn, new, None).await?
             }
             (None, _) => return Err(Error::missing(format!("No such channel: {}", self.channel_name))),

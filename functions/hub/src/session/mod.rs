@@ -7,10 +7,10 @@ use rand::RngExt;
 use toji_protocol::{
     id::{SessionId, UserId},
     method::{
-        is_truthy,
+        OneOrMany, is_truthy,
         session::{
             ExclusiveSession, GetSessionInfo, Login, LoginCall, Logout, LogoutChild, SessionInfo, SharedSession,
-            SslLogin, Subsession,
+            ShowSession, SslLogin, Subsession,
         },
     },
 };
@@ -19,6 +19,7 @@ use crate::{
     Error, Hub, Result,
     call::{CallerSession, Cx, Handle, Table, secret_hash},
     error::FaultCode,
+    user,
 };
 
 /// A session must be renewed after this.
@@ -48,7 +49,8 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<LogoutChild>()
         .add::<ExclusiveSession>()
         .add::<SharedSession>()
-        .add::<GetSessionInfo>();
+        .add::<GetSessionInfo>()
+        .add::<ShowSession>();
 }
 
 /// A session's key, as Koji's look: the user's id and 19 letters and digits.
@@ -185,9 +187,41 @@ impl Handle for SharedSession {
     }
 }
 
+/// A row as it is answered: ids are details.
+fn shown(mut info: SessionInfo, details: bool) -> SessionInfo {
+    if details {
+        info.hostip = Some("-".to_owned());
+    } else {
+        info.id = None;
+    }
+    info
+}
+
 impl Handle for GetSessionInfo {
-    async fn handle(self, cx: &mut Cx) -> Result<Option<SessionInfo>> {
+    async fn handle(self, cx: &mut Cx) -> Result<Option<OneOrMany<SessionInfo>>> {
+        let Some(caller) = cx.caller.user_id() else { return Ok(None) };
+        if let Some(user) = &self.user_id {
+            let of = user::require(cx.db().await?, user).await?.id;
+            if of != caller && !cx.caller.has_perm("admin") {
+                return Err(Error::denied("only admins or owners may see all active sessions"));
+            }
+            let sessions = sql::of_user(cx.db().await?, of).await?;
+            return Ok(Some(OneOrMany::Many(sessions.into_iter().map(|info| shown(info, self.details)).collect())));
+        }
         let Some(session) = cx.caller.user()?.session else { return Ok(None) };
-        sql::info(cx.db().await?, session.id).await.map(Some)
+        let info = sql::info(cx.db().await?, session.id).await?;
+        Ok(Some(OneOrMany::One(shown(info, self.details))))
+    }
+}
+
+impl Handle for ShowSession {
+    async fn handle(self, cx: &mut Cx) -> Result<String> {
+        let Ok(user) = cx.caller.user() else { return Ok("session: not logged in".to_owned()) };
+        let who = format!("user {} ({}), permissions: {}", user.name, user.id, user.perms.join(" "));
+        Ok(match user.session {
+            Some(CallerSession { id, master: Some(master), .. }) => format!("session {id} below {master}: {who}"),
+            Some(session) => format!("session {}: {who}", session.id),
+            None => format!("no session, but a token: {who}"),
+        })
     }
 }

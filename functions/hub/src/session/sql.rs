@@ -137,27 +137,62 @@ pub(super) async fn make_shared(conn: &mut PgConnection, session: SessionId) -> 
     Ok(())
 }
 
+struct SessionRow {
+    id: i64,
+    authtype: i16,
+    callnum: Option<i64>,
+    exclusive: Option<bool>,
+    expired: bool,
+    master: Option<i64>,
+    renew_time: Option<DateTime<Utc>>,
+    start_time: DateTime<Utc>,
+    update_time: DateTime<Utc>,
+    user_id: i64,
+}
+
+impl From<SessionRow> for SessionInfo {
+    fn from(row: SessionRow) -> Self {
+        let (start, update) = (Time(row.start_time), Time(row.update_time));
+        Self {
+            authtype: row.authtype.into(),
+            callnum: row.callnum,
+            exclusive: row.exclusive,
+            expired: row.expired,
+            master: row.master.map(SessionId),
+            renew_time: row.renew_time.map(Time),
+            renew_ts: row.renew_time.map(|time| Time(time).ts()),
+            start_time: start,
+            start_ts: start.ts(),
+            update_time: update,
+            update_ts: update.ts(),
+            user_id: UserId(row.user_id),
+            id: Some(SessionId(row.id)),
+            hostip: None,
+        }
+    }
+}
+
 pub(super) async fn info(conn: &mut PgConnection, session: SessionId) -> Result<SessionInfo> {
-    let row = sqlx::query!(
-        "SELECT authtype, callnum, exclusive, expired, master, renew_time, start_time, update_time, user_id
+    let row = sqlx::query_as!(
+        SessionRow,
+        "SELECT id, authtype, callnum, exclusive, expired, master, renew_time, start_time, update_time, user_id
          FROM sessions WHERE id = $1",
         session.0
     )
     .fetch_one(conn)
     .await?;
-    let (start, update) = (Time(row.start_time), Time(row.update_time));
-    Ok(SessionInfo {
-        authtype: row.authtype.into(),
-        callnum: row.callnum,
-        exclusive: row.exclusive,
-        expired: row.expired,
-        master: row.master.map(SessionId),
-        renew_time: row.renew_time.map(Time),
-        renew_ts: row.renew_time.map(|time| Time(time).ts()),
-        start_time: start,
-        start_ts: start.ts(),
-        update_time: update,
-        update_ts: update.ts(),
-        user_id: UserId(row.user_id),
-    })
+    Ok(row.into())
+}
+
+/// A user's sessions that may still call, oldest first.
+pub(super) async fn of_user(conn: &mut PgConnection, user: UserId) -> Result<Vec<SessionInfo>> {
+    let rows = sqlx::query_as!(
+        SessionRow,
+        "SELECT id, authtype, callnum, exclusive, expired, master, renew_time, start_time, update_time, user_id
+         FROM sessions WHERE user_id = $1 AND NOT expired AND NOT closed ORDER BY id",
+        user.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(SessionInfo::from).collect())
 }

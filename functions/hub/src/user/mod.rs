@@ -1,5 +1,7 @@
-//! Users: finding and making them, their `permission`s and their `token`s.
+//! Users: finding, making and changing them, the groups they are in, their `permission`s and their `token`s.
 
+mod edit;
+mod membership;
 mod permission;
 mod sql;
 mod token;
@@ -9,11 +11,12 @@ use sqlx::PgConnection;
 use toji_protocol::{
     id::{Ref, UserId},
     method::{
-        Listing,
+        Listing, OneOrMany,
         user::{
-            CreateToken, CreateUser, DisableUser, EnableUser, GetAllPerms, GetLoggedInUser, GetPerms, GetUser,
+            AddGroupMember, AddUserKrbPrincipal, CreateToken, CreateUser, DisableUser, DropGroupMember, EditPermission,
+            EditUser, EnableUser, GetAllPerms, GetGroupMembers, GetLoggedInUser, GetPerms, GetUser, GetUserGroups,
             GetUserPerms, GetUserPermsInheritance, GrantPermission, HasPerm, ListTokens, ListUsers, LoggedInUser,
-            RevokePermission, RevokeToken, User,
+            NewGroup, RemoveUserKrbPrincipal, RevokePermission, RevokeToken, User, UserRef,
         },
     },
     state::UserType,
@@ -32,10 +35,19 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<GetLoggedInUser>()
         .add::<ListUsers>()
         .add::<CreateUser>()
+        .add::<EditUser>()
+        .add::<AddUserKrbPrincipal>()
+        .add::<RemoveUserKrbPrincipal>()
+        .add::<NewGroup>()
+        .add::<AddGroupMember>()
+        .add::<DropGroupMember>()
+        .add::<GetGroupMembers>()
+        .add::<GetUserGroups>()
         .add::<EnableUser>()
         .add::<DisableUser>()
         .add::<GrantPermission>()
         .add::<RevokePermission>()
+        .add::<EditPermission>()
         .add::<HasPerm>()
         .add::<GetPerms>()
         .add::<GetUserPerms>()
@@ -100,29 +112,58 @@ pub(crate) async fn create_host_user(
     Ok(id)
 }
 
+/// Makes a user or a group.
+async fn create(conn: &mut PgConnection, name: &str, status: i16, usertype: UserType) -> Result<UserId> {
+    // a name finds who has it as a principal too: it must not mean two
+    let is_taken = sql::find_by_principal(conn, name).await?.is_some();
+    let id = if is_taken { None } else { sql::create(conn, name, status, usertype).await? };
+    id.ok_or_else(|| Error::invalid(format!("user already exists: {name}")))
+}
+
 async fn add_principal(conn: &mut PgConnection, user: UserId, principal: Option<&str>) -> Result<()> {
-    match principal {
-        Some(principal) if !sql::add_principal(conn, user, principal).await? => {
-            Err(Error::invalid(format!("another user has the principal {principal}")))
-        }
-        _ => Ok(()),
+    let Some(principal) = principal else { return Ok(()) };
+    name::check_principal(principal)?;
+    if !sql::add_principal(conn, user, principal).await? {
+        return Err(Error::invalid(format!("user with this Kerberos principal already exists: {principal}")));
     }
+    Ok(())
+}
+
+/// The same, however it is named.
+async fn require_named(conn: &mut PgConnection, user: &UserRef) -> Result<User> {
+    match user {
+        UserRef::Named(user) => require(conn, user).await,
+        UserRef::Principal(by) => {
+            let found = sql::find_by_principal(conn, &by.krb_principal).await?;
+            found.ok_or_else(|| Error::missing(format!("No such user: '{}'", by.krb_principal)))
+        }
+    }
+}
+
+/// The caller, for calls that mean it when they name nobody.
+fn caller_or_fault(cx: &Cx) -> Result<UserId> {
+    cx.caller.user_id().ok_or_else(|| Error::missing("No user provided: name one, or log in"))
 }
 
 impl Handle for GetUser {
     async fn handle(self, cx: &mut Cx) -> Result<Option<User>> {
-        let asked = match (self.user_info, cx.caller.user_id()) {
-            (Some(user), _) => user,
-            (None, Some(caller)) => Ref::Id(caller),
-            (None, None) if self.strict => return Err(Error::missing("nobody is logged in")),
-            (None, None) => return Ok(None),
+        let asked = match self.user_info {
+            Some(user) => user,
+            None => UserRef::Named(Ref::Id(caller_or_fault(cx)?)),
         };
         let conn = cx.db().await?;
-        let mut found = if self.strict { Some(require(conn, &asked).await?) } else { find(conn, &asked).await? };
-        if let (true, Some(user)) = (self.groups, &mut found) {
-            user.groups = Some(sql::groups(conn, user.id).await?);
+        let mut user = match require_named(conn, &asked).await {
+            Ok(user) => user,
+            Err(Error::NotFound(..)) if !self.strict => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if self.groups {
+            user.groups = Some(sql::groups(conn, user.id).await?.into_iter().map(|group| group.name).collect());
         }
-        Ok(found)
+        if !self.krb_princs {
+            user.krb_principals = None;
+        }
+        Ok(Some(user))
     }
 }
 
@@ -130,27 +171,38 @@ impl Handle for GetLoggedInUser {
     async fn handle(self, cx: &mut Cx) -> Result<Option<LoggedInUser>> {
         let Some(id) = cx.caller.user_id() else { return Ok(None) };
         let user = require(cx.db().await?, &Ref::Id(id)).await?;
+        let krb_principals = user.krb_principals.unwrap_or_default();
         Ok(Some(LoggedInUser {
             id: user.id,
             name: user.name,
             status: user.status,
             usertype: user.usertype,
-            krb_principals: user.krb_principals,
+            krb_principal: krb_principals.first().cloned(),
+            krb_principals,
             authtype: 0,
-            krb_principal: None,
         }))
     }
 }
 
 impl Handle for ListUsers {
     async fn handle(self, cx: &mut Cx) -> Result<Listing<User>> {
+        if self.inherited_perm && self.perm.is_none() {
+            return Err(Error::invalid("inherited_perm says how perm is meant: name a permission with it"));
+        }
+        if self.query_opts.as_ref().is_some_and(|opts| opts.group.is_some()) {
+            return Err(Error::invalid("queryOpts.group is not available for listUsers: leave it out"));
+        }
+        let conn = cx.db().await?;
+        if let Some(perm) = &self.perm {
+            require_permission(conn, &perm.as_str().into()).await?;
+        }
         let wanted = sql::Wanted {
-            usertype: self.user_type,
+            usertypes: self.user_type.map(OneOrMany::into_vec),
             prefix: self.prefix.as_deref(),
             perm: self.perm.as_deref(),
             through_groups: self.inherited_perm,
         };
-        let users = sql::list(cx.db().await?, wanted).await?;
+        let users = sql::list(conn, wanted).await?;
         listing::in_memory(users, self.query_opts.as_ref())
     }
 }
@@ -160,8 +212,7 @@ impl Handle for CreateUser {
         name::check_user(&self.username)?;
         let status = status(self.status.unwrap_or(0))?;
         let conn = cx.db().await?;
-        let id = sql::create(conn, &self.username, status, UserType::Normal).await?;
-        let id = id.ok_or_else(|| Error::invalid(format!("user already exists: {}", self.username)))?;
+        let id = create(conn, &self.username, status, UserType::Normal).await?;
         add_principal(conn, id, self.krb_principal.as_deref()).await?;
         Ok(id)
     }

@@ -6,12 +6,12 @@ use sqlx::PgConnection;
 use toji_protocol::{
     id::{PermissionId, Ref, UserId},
     method::user::{
-        GetAllPerms, GetPerms, GetUserPerms, GetUserPermsInheritance, GrantPermission, HasPerm, Permission,
-        RevokePermission,
+        EditPermission, GetAllPerms, GetPerms, GetUserPerms, GetUserPermsInheritance, GrantPermission, HasPerm,
+        Permission, RevokePermission,
     },
 };
 
-use super::{require, sql};
+use super::{caller_or_fault, require, sql};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
@@ -38,10 +38,18 @@ pub async fn permissions(conn: &mut PgConnection, user: UserId) -> Result<Vec<St
 impl Handle for GrantPermission {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let by = cx.caller.user()?.id;
+        if self.description.is_some() && !self.create {
+            return Err(Error::invalid("Description should be specified only with create; editPermission changes it"));
+        }
         let conn = cx.db().await?;
         let user = require(conn, &self.userinfo).await?;
         let permission = match sql::permission(conn, &self.permission).await? {
-            Some(permission) => permission.id,
+            Some(permission) => {
+                if let Some(description) = &self.description {
+                    sql::describe_permission(conn, permission.id, description).await?;
+                }
+                permission.id
+            }
             None => match self.permission.name() {
                 Some(new) if self.create => {
                     name::check("permission", new)?;
@@ -75,6 +83,14 @@ impl Handle for RevokePermission {
     }
 }
 
+impl Handle for EditPermission {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        let conn = cx.db().await?;
+        let permission = require_permission(conn, &self.permission).await?;
+        sql::describe_permission(conn, permission.id, &self.description).await
+    }
+}
+
 impl Handle for HasPerm {
     async fn handle(self, cx: &mut Cx) -> Result<bool> {
         if self.strict {
@@ -97,7 +113,7 @@ impl Handle for GetUserPerms {
     async fn handle(self, cx: &mut Cx) -> Result<Vec<String>> {
         let user = match &self.user_id {
             Some(user) => require(cx.db().await?, user).await?.id,
-            None => cx.caller.user()?.id,
+            None => caller_or_fault(cx)?,
         };
         let perms = sql::perms(cx.db().await?, user).await?.into_iter();
         Ok(perms.filter(|(_, from)| self.with_groups || from.contains(&None)).map(|(perm, _)| perm).collect())

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{EventId, PermissionId, Ref, UserId},
-    method::user::{Permission, TokenInfo, User},
+    method::user::{Member, Permission, TokenInfo, User, UserGroup},
     state::UserType,
     time::Time,
 };
@@ -28,7 +28,7 @@ impl From<UserRow> for User {
             name: row.name,
             status: row.status.into(),
             usertype: UserType::from_number(row.usertype.into()).unwrap_or(UserType::Normal),
-            krb_principals: row.principals,
+            krb_principals: Some(row.principals),
             groups: None,
         }
     }
@@ -51,25 +51,107 @@ pub(super) async fn find(conn: &mut PgConnection, user: &Ref<UserId>) -> Result<
     Ok(row.map(User::from))
 }
 
-pub(super) async fn groups(conn: &mut PgConnection, user: UserId) -> Result<Vec<String>> {
-    let names = sqlx::query_scalar!(
-        "SELECT name FROM user_groups JOIN users ON users.id = group_id WHERE user_id = $1 AND active ORDER BY name",
+pub(super) async fn find_by_principal(conn: &mut PgConnection, principal: &str) -> Result<Option<User>> {
+    let row = sqlx::query_as!(
+        UserRow,
+        r#"SELECT id, name, status, usertype,
+               ARRAY(SELECT krb_principal FROM user_krb_principals WHERE user_id = users.id ORDER BY 1) AS "principals!"
+           FROM users WHERE id = (SELECT user_id FROM user_krb_principals WHERE krb_principal = $1)"#,
+        principal
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(User::from))
+}
+
+pub(super) async fn groups(conn: &mut PgConnection, user: UserId) -> Result<Vec<UserGroup>> {
+    let rows = sqlx::query!(
+        "SELECT id, name FROM user_groups JOIN users ON users.id = group_id WHERE user_id = $1 AND active ORDER BY name",
         user.0
     )
     .fetch_all(conn)
     .await?;
-    Ok(names)
+    Ok(rows.into_iter().map(|row| UserGroup { id: UserId(row.id), name: row.name }).collect())
+}
+
+pub(super) async fn members(conn: &mut PgConnection, group: UserId) -> Result<Vec<Member>> {
+    let rows = sqlx::query!(
+        r#"SELECT id, name, usertype,
+               ARRAY(SELECT krb_principal FROM user_krb_principals WHERE user_id = users.id ORDER BY 1) AS "principals!"
+           FROM users WHERE id IN (SELECT user_id FROM user_groups WHERE group_id = $1 AND active) ORDER BY name"#,
+        group.0
+    )
+    .fetch_all(conn)
+    .await?;
+    let members = rows.into_iter().map(|row| Member {
+        id: UserId(row.id),
+        name: row.name,
+        usertype: UserType::from_number(row.usertype.into()).unwrap_or(UserType::Normal),
+        krb_principals: row.principals,
+    });
+    Ok(members.collect())
+}
+
+pub(super) async fn is_member(conn: &mut PgConnection, user: UserId, group: UserId) -> Result<bool> {
+    let is_member = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM user_groups WHERE user_id = $1 AND group_id = $2 AND active) AS "is_member!""#,
+        user.0,
+        group.0
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(is_member)
+}
+
+pub(super) async fn join_group(
+    conn: &mut PgConnection,
+    user: UserId,
+    group: UserId,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO user_groups (user_id, group_id, create_event, creator_id) VALUES ($1, $2, $3, $4)",
+        user.0,
+        group.0,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn leave_group(
+    conn: &mut PgConnection,
+    user: UserId,
+    group: UserId,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE user_groups SET active = NULL, revoke_event = $3, revoker_id = $4
+         WHERE user_id = $1 AND group_id = $2 AND active",
+        user.0,
+        group.0,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// What [`list`] looks for.
 pub(super) struct Wanted<'a> {
-    pub(super) usertype: Option<UserType>,
+    pub(super) usertypes: Option<Vec<UserType>>,
     pub(super) prefix: Option<&'a str>,
     pub(super) perm: Option<&'a str>,
     pub(super) through_groups: bool,
 }
 
 pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted<'_>) -> Result<Vec<User>> {
+    let usertypes: Option<Vec<i16>> = wanted.usertypes.map(|types| types.into_iter().map(UserType::number).collect());
     let rows = sqlx::query_as!(
         UserRow,
         r#"WITH holders AS (SELECT user_id FROM user_perms JOIN permissions ON permissions.id = perm_id
@@ -77,11 +159,11 @@ pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted<'_>) -> Result<
            SELECT id, name, status, usertype,
                ARRAY(SELECT krb_principal FROM user_krb_principals WHERE user_id = users.id ORDER BY 1) AS "principals!"
            FROM users
-           WHERE ($1::smallint IS NULL OR usertype = $1) AND ($2::text IS NULL OR name LIKE $2)
+           WHERE ($1::smallint[] IS NULL OR usertype = ANY($1)) AND ($2::text IS NULL OR name ILIKE $2)
                AND ($3::text IS NULL OR id IN (SELECT user_id FROM holders)
                    OR $4 AND id IN (SELECT user_id FROM user_groups WHERE active AND group_id IN (SELECT user_id FROM holders)))
            ORDER BY name"#,
-        wanted.usertype.map(UserType::number),
+        usertypes.as_deref(),
         wanted.prefix.map(listing::starts_with),
         wanted.perm,
         wanted.through_groups
@@ -119,6 +201,36 @@ pub(super) async fn add_principal(conn: &mut PgConnection, user: UserId, princip
     .execute(conn)
     .await?;
     Ok(added.rows_affected() == 1)
+}
+
+/// Takes a principal away; false when the user does not have it.
+pub(super) async fn remove_principal(conn: &mut PgConnection, user: UserId, principal: &str) -> Result<bool> {
+    let removed =
+        sqlx::query!("DELETE FROM user_krb_principals WHERE user_id = $1 AND krb_principal = $2", user.0, principal)
+            .execute(conn)
+            .await?;
+    Ok(removed.rows_affected() == 1)
+}
+
+/// Gives a user another name; false when it is taken.
+pub(super) async fn rename(conn: &mut PgConnection, user: UserId, name: &str) -> Result<bool> {
+    let renamed = sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", user.0, name).execute(conn).await;
+    match renamed {
+        Ok(renamed) => Ok(renamed.rows_affected() == 1),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) async fn describe_permission(
+    conn: &mut PgConnection,
+    permission: PermissionId,
+    description: &str,
+) -> Result<()> {
+    sqlx::query!("UPDATE permissions SET description = $2 WHERE id = $1", permission.0, description)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn set_status(conn: &mut PgConnection, user: UserId, status: i16) -> Result<()> {

@@ -8,6 +8,7 @@ mod groups;
 mod history;
 mod hosts;
 mod inheritance;
+mod membership;
 mod packages;
 mod tags;
 mod targets;

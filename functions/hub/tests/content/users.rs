@@ -48,13 +48,24 @@ async fn users(pool: PgPool) {
     let missing = world.fault("getUser", json!({"userInfo": "none", "strict": true})).await;
     assert_eq!(missing, (1000, "No such user: 'none'".to_owned()));
     assert_eq!(world.ok("getUser", json!({})).await["name"], json!("admin"));
-    assert_eq!(world.nobody().ok("getUser", json!({})).await, Value::Null);
+    assert_eq!(world.nobody().fault("getUser", json!({})).await.0, 1000, "nobody is named, and nobody is logged in");
+    assert_eq!(world.ok("getUser", json!({"userInfo": {"krb_principal": "bob@EXAMPLE.COM"}})).await, bob);
+    assert_eq!(world.ok("getUser", json!({"userInfo": {"krb_principal": "bob"}})).await, Value::Null);
+    let plain = world.ok("getUser", json!({"userInfo": "bob", "krb_princs": false})).await;
+    assert_eq!(plain, json!({"id": id, "name": "bob", "status": 0, "usertype": 0}));
     assert_eq!(world.nobody().ok("getLoggedInUser", json!({})).await, Value::Null);
 
     world.ok("grantPermission", json!({"userinfo": "bob", "permission": "sign"})).await;
     let names = async |arguments: Value| column(&world.ok("listUsers", arguments).await, "name");
     assert_eq!(names(json!({})).await, ["admin", "bob"]);
-    assert_eq!(names(json!({"prefix": "b"})).await, ["bob"]);
+    assert_eq!(names(json!({"prefix": "B"})).await, ["bob"]);
+    assert_eq!(names(json!({"userType": [0, 2]})).await, ["admin", "bob"]);
+    assert_eq!(names(json!({"userType": null, "queryOpts": {"order": "-name", "limit": 1}})).await, ["bob"]);
+    assert_eq!(world.ok("listUsers", json!({"queryOpts": {"countOnly": true}})).await, json!(2));
+    for bad in [json!({"inherited_perm": true}), json!({"perm": "none"}), json!({"queryOpts": {"group": "id"}})] {
+        assert_eq!(world.fault("listUsers", bad).await.0, 1000);
+    }
+    assert_eq!(world.fault("listUsers", json!({"userType": "people"})).await.0, 1019);
     assert_eq!(names(json!({"perm": "sign"})).await, ["bob"]);
     assert_eq!(names(json!({"userType": 1})).await, [""; 0]);
 }
