@@ -6,6 +6,7 @@
 pub mod arch;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod glob;
 pub mod id;
 pub mod log_part;
 pub mod method;

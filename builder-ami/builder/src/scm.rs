@@ -2,7 +2,6 @@
 
 mod allow;
 mod checkout;
-mod glob;
 mod url;
 
 pub(crate) use allow::{AllowList, Allowed};

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{ScmUrl, glob::matches};
+use toji_protocol::glob::matches;
+
+use super::ScmUrl;
 
 /// The source command of an entry that names none.
 const DEFAULT_COMMAND: [&str; 2] = ["make", "sources"];

@@ -1,7 +1,7 @@
-//! Patterns as a shell's: `*`, `?` and `[…]`, where `*` also crosses slashes.
+//! Patterns as a shell's: `*`, `?` and `[…]`, where `*` also crosses slashes. Policies and the list of allowed SCMs are written in them.
 
-/// Whether all of `text` fits `pattern`.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+/// Whether all of `text` fits `pattern`. Capitals matter.
+pub fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);
