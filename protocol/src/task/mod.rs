@@ -92,13 +92,26 @@ macro_rules! task_method {
 
 pub(crate) use task_method;
 
-/// Weight and runner of a task by its method's name; Koji's default for those it does not know.
-pub fn traits_of(method: &str) -> (f64, bool) {
+/// What is known of a kind of task without its type.
+struct Traits {
+    method: &'static str,
+    weight: f64,
+    coordinated: bool,
+    params: &'static [Param],
+}
+
+/// The kind of a name, if it is one of ours.
+fn find(method: &str) -> Option<Traits> {
     macro_rules! find {
         ($($task:ty),* $(,)?) => {
             match method {
-                $(<$task>::METHOD => (<$task>::WEIGHT, <$task>::COORDINATED),)*
-                _ => (1.0, false),
+                $(<$task>::METHOD => Some(Traits {
+                    method: <$task>::METHOD,
+                    weight: <$task>::WEIGHT,
+                    coordinated: <$task>::COORDINATED,
+                    params: <$task>::PARAMS,
+                }),)*
+                _ => None,
             }
         };
     }
@@ -111,4 +124,14 @@ pub fn traits_of(method: &str) -> (f64, bool) {
         tag_build::TagBuildTask,
         wait_repo::WaitRepoTask,
     )
+}
+
+/// Weight and runner of a task by its method's name; Koji's default for those it does not know.
+pub fn traits_of(method: &str) -> (f64, bool) {
+    find(method).map_or((1.0, false), |traits| (traits.weight, traits.coordinated))
+}
+
+/// The method's name and parameters; None for one that is not known.
+pub fn params_of(method: &str) -> Option<(&'static str, &'static [Param])> {
+    find(method).map(|traits| (traits.method, traits.params))
 }
