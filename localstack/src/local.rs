@@ -9,7 +9,7 @@ use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use toji_hub::{Hub, config::Config};
+use toji_hub::{Hub, config::Config, policy::PolicyFile};
 use toji_protocol::queue_name::QueueName;
 use toji_repo::HttpFetch;
 use tokio::{
@@ -55,6 +55,8 @@ pub struct Settings {
     pub demo_repo: Option<PathBuf>,
     /// How long a silent builder keeps its task; None = the hub's own idea.
     pub lease: Option<TimeDelta>,
+    /// The deployment's own policies.
+    pub policies: PolicyFile,
     /// A builder in this process.
     pub builder: Option<toji_builder::Config>,
 }
@@ -120,6 +122,7 @@ async fn hub(settings: &Settings, cloud: &Cloud, server_url: &str) -> Result<Hub
     let pool = database(&settings.database_url).await?;
     toji_hub::MIGRATIONS.run(&pool).await.context("cannot bring the database's schema up to date")?;
     let mut config = Config { topurl: format!("{server_url}/kojifiles"), ..Config::default() };
+    config.policies = settings.policies.clone();
     if let Some(lease) = settings.lease {
         config.lease = lease;
     }

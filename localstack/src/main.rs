@@ -61,6 +61,9 @@ struct Serve {
     /// Seconds that a silent builder keeps its task
     #[arg(long, env = "TOJI_LEASE_SECONDS", value_parser = clap::value_parser!(i64).range(1..))]
     lease_seconds: Option<i64>,
+    /// Policies, in the form of Koji's hub.conf; without it, and for those that it does not have, Koji's defaults
+    #[arg(long, env = "TOJI_POLICY", value_name = "FILE", value_parser = toji_hub::env::policies)]
+    policies: Option<toji_hub::policy::PolicyFile>,
 }
 
 #[derive(Subcommand)]
@@ -99,6 +102,7 @@ async fn run(serve: Serve) -> Result<()> {
         aws_endpoint: serve.aws_endpoint,
         demo_repo: serve.demo_repo,
         lease: serve.lease_seconds.map(TimeDelta::seconds),
+        policies: serve.policies.unwrap_or_default(),
         builder: serve.builder_config.as_deref().map(toji_builder::Config::load).transpose()?,
     };
     let local = tokio::select! {

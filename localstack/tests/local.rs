@@ -34,6 +34,7 @@ async fn settings(pool: &PgPool, data: &Path) -> Settings {
         aws_endpoint: None,
         demo_repo: Some(data.to_owned()),
         lease: None,
+        policies: toji_hub::policy::PolicyFile::default(),
         builder: None,
     }
 }

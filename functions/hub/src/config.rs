@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin};
 use chrono::TimeDelta;
 use toji_protocol::{id::HostId, queue_name::QueueUrls};
 
-use crate::Result;
+use crate::{Result, policy::PolicyFile};
 
 /// What a deployment may set.
 #[derive(Clone, Debug)]
@@ -32,6 +32,12 @@ pub struct Config {
     pub wait_repo_timeout: TimeDelta,
     /// How repo files are compressed where the tag does not say (`repo.compression`).
     pub repo_compression: toji_repodata::repo::Compression,
+    /// The deployment's own policies. Those that `policy.set` stores go before them.
+    pub policies: PolicyFile,
+    /// A policy that allows or denies, and is not there, allows: Koji's `MissingPolicyOk`.
+    pub missing_policy_ok: bool,
+    /// Who is denied is told the rule: Koji's `VerbosePolicy`.
+    pub verbose_policy: bool,
 }
 
 impl Default for Config {
@@ -49,6 +55,9 @@ impl Default for Config {
             expired_repo_lifetime: TimeDelta::days(7),
             wait_repo_timeout: TimeDelta::minutes(120),
             repo_compression: toji_repodata::repo::Compression::Zstd,
+            policies: PolicyFile::default(),
+            missing_policy_ok: true,
+            verbose_policy: false,
         }
     }
 }

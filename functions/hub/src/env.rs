@@ -7,6 +7,9 @@
 //! | `TOJI_TOPURL` | where files are read from, `…/kojifiles` |
 //! | `TOJI_QUEUE_PREFIX` | what the queues' names begin with; `toji-` unless said |
 //! | `TOJI_LEASE_SECONDS` | how long a silent builder keeps its task |
+//! | `TOJI_POLICY` | the deployment's policies: the path of a file as in `policy::file`, or its text |
+//! | `TOJI_MISSING_POLICY_OK` | `false`: a policy that is not there denies |
+//! | `TOJI_VERBOSE_POLICY` | `true`: who is denied is told the rule |
 //! | `AWS_REGION` | `us-east-1` unless said |
 //! | `AWS_ENDPOINT_URL` | S3 and SQS elsewhere than on AWS: LocalStack |
 
@@ -26,6 +29,7 @@ use toji_store::{Store, StoreAccess};
 use crate::{
     Error, Hub,
     config::{Config, Issued, QueueCredentials},
+    policy::PolicyFile,
 };
 
 /// A function answers one request at a time; the second connection is for what a request does beside its transaction.
@@ -77,6 +81,16 @@ impl Hub {
         if let Some(seconds) = parsed("TOJI_LEASE_SECONDS")? {
             config.lease = TimeDelta::seconds(seconds);
         }
+        if let Some(named) = optional("TOJI_POLICY") {
+            config.policies =
+                policies(&named).map_err(|problem| EnvError::Senseless { name: "TOJI_POLICY", problem })?;
+        }
+        if let Some(ok) = parsed("TOJI_MISSING_POLICY_OK")? {
+            config.missing_policy_ok = ok;
+        }
+        if let Some(verbose) = parsed("TOJI_VERBOSE_POLICY")? {
+            config.verbose_policy = verbose;
+        }
         let keys = match (optional("AWS_ACCESS_KEY_ID"), optional("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) if endpoint.is_some() => Some(Credentials::from_keys(id, secret, None)),
             _ => None,
@@ -97,6 +111,19 @@ where
 {
     let senseless = |problem: T::Err| EnvError::Senseless { name, problem: problem.to_string() };
     optional(name).map(|value| value.parse().map_err(senseless)).transpose()
+}
+
+/// Policies from a file, or from their text: a text has more than one line.
+///
+/// # Errors
+/// When the file cannot be read, or a line is no rule.
+pub fn policies(named: &str) -> Result<PolicyFile, String> {
+    let text = if named.contains('\n') {
+        named.to_owned()
+    } else {
+        std::fs::read_to_string(named).map_err(|error| format!("{named}: {error}"))?
+    };
+    text.parse::<PolicyFile>().map_err(|error| error.to_string())
 }
 
 /// Hands the same keys to every builder: for emulators, where nothing is guarded.

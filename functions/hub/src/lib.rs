@@ -71,6 +71,7 @@ pub struct Parts {
     /// The settings.
     pub config: Config,
     connections: Connections,
+    policies: policy::Cache,
     table: Table,
 }
 
@@ -91,7 +92,9 @@ impl Hub {
         config: Config,
     ) -> Self {
         let connections = Connections::new(pool.clone());
-        Self(Arc::new(Parts { pool, store, queues, queue_credentials, config, connections, table: Table::new() }))
+        let policies = policy::Cache::new(&config.policies);
+        let table = Table::new();
+        Self(Arc::new(Parts { pool, store, queues, queue_credentials, config, connections, policies, table }))
     }
 
     /// Closes the connections to Postgres, when the calls that use them are done.

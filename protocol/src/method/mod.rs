@@ -17,6 +17,7 @@ pub mod external_repo;
 pub mod group;
 pub mod host;
 pub mod package;
+pub mod policy;
 pub mod repo;
 pub mod rpm;
 pub mod session;

@@ -9,7 +9,7 @@ pub(crate) use life::IMPORT_RUNS;
 pub use life::{InitBuild, cancel_for_tasks, fail_for_task, init};
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::BuildId,
+    id::{BuildId, RepoId, TagId},
     method::build::{
         Build, BuildLog, BuildRef, CancelBuild, FindBuildId, GetAverageBuildDuration, GetBuild, GetBuildLogs,
         GetBuildType, GetImageBuild, GetMavenBuild, GetNextRelease, GetWinBuild, ListArchives, ListBuilds, StartBuild,
@@ -25,7 +25,7 @@ use crate::{
     Error, Result,
     call::{Cx, Handle, Table},
     error::FaultCode,
-    package, policy, target, task,
+    package, policy, repo, tag, target, task,
 };
 
 pub use duration::{arch_weight, average_seconds};
@@ -100,6 +100,35 @@ pub fn nvr(build: &Build) -> Nvr {
     Nvr { name: build.name.clone(), version: build.version.clone(), release: build.release.clone(), epoch: None }
 }
 
+/// Where a build takes its buildroot from, its target's name, and where it goes.
+async fn destination(
+    cx: &mut Cx,
+    target: Option<&str>,
+    repo: Option<RepoId>,
+) -> Result<(TagId, Option<String>, Option<TagId>)> {
+    let found = match target {
+        Some(name) => target::find(cx.db().await?, &name.into(), None).await?,
+        None => None,
+    };
+    match (found, repo, target) {
+        (Some(target), ..) => Ok((target.build_tag, Some(target.name), Some(target.dest_tag))),
+        (None, Some(id), target) => {
+            let repo = repo::sql::get(cx.db().await?, id).await?;
+            let repo = repo.ok_or_else(|| Error::missing(format!("No such repo: {id}")))?;
+            // with a repo, the target may also be a plain tag: where the build goes
+            let dest = match target {
+                Some(tag) => Some(tag::require(cx.db().await?, &tag.into()).await?.0),
+                None => None,
+            };
+            Ok((repo.tag_id, None, dest))
+        }
+        (None, None, Some(name)) => {
+            Err(Error::missing(format!("No such target: '{name}'; `toji list-targets` shows those there are")))
+        }
+        (None, None, None) => Err(Error::invalid("a build without a target needs repo_id")),
+    }
+}
+
 impl Handle for StartBuild {
     async fn handle(self, cx: &mut Cx) -> Result<toji_protocol::id::TaskId> {
         let owner = cx.caller.user()?.id;
@@ -111,21 +140,19 @@ impl Handle for StartBuild {
         if is_scratch && opts.draft.unwrap_or(false) {
             return Err(Error::invalid("a scratch build cannot be a draft"));
         }
-        match &self.target {
-            Some(name) => {
-                let found = target::find(cx.db().await?, &name.as_str().into(), None).await?;
-                // with a repo, the target may also be a plain tag: where the build goes
-                if found.is_none() && opts.repo_id.is_none() {
-                    return Err(Error::missing(format!(
-                        "No such target: '{name}'; `toji list-targets` shows those there are"
-                    )));
-                }
-            }
-            None if opts.repo_id.is_some() => {}
-            None => return Err(Error::invalid("a build without a target needs repo_id")),
-        }
-        let source = policy::Source::parse(&self.src)?;
-        policy::allow_build(cx, &source, is_scratch, opts.repo_id.is_some())?;
+        let (build_tag, target, dest) = destination(cx, self.target.as_deref(), opts.repo_id).await?;
+        let dest = dest.filter(|_| !opts.skip_tag.unwrap_or(false));
+        let asked = policy::BuildAsked {
+            owner,
+            source: &self.src,
+            task: None,
+            build_tag,
+            target: target.as_deref(),
+            dest,
+            opts: &opts,
+        };
+        // asked again when the task runs; here, so that who asks in vain is told at once
+        policy::allow_build(cx, &asked).await?;
         let priority = task::relative_priority(&cx.caller, self.priority)?;
         let request = BuildTask { src: self.src, target: self.target, opts: Some(opts) }.to_request()?;
         let new =

@@ -1,6 +1,6 @@
 //! What a method has at hand while it runs.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::{
     connections::{Connection, Plans},
     event, outbox,
     outbox::Post,
+    policy::Policies,
 };
 
 /// What a method has at hand while it runs: the hub, the caller, the time, and the database.
@@ -24,6 +25,8 @@ pub struct Cx {
     pub caller: Caller,
     /// When the call arrived.
     pub now: DateTime<Utc>,
+    /// The policies in force, once something has asked for them.
+    pub(crate) policies: Option<Arc<Policies>>,
     plans: Plans,
     db: Db,
     event: Option<EventId>,
@@ -39,7 +42,16 @@ enum Db {
 impl Cx {
     /// A context without a connection; one is taken when it is needed.
     pub fn new(hub: Hub, now: DateTime<Utc>) -> Self {
-        Self { hub, caller: Caller::Nobody, now, plans: Plans::Each, db: Db::Idle, event: None, posts: Vec::new() }
+        Self {
+            hub,
+            caller: Caller::Nobody,
+            now,
+            policies: None,
+            plans: Plans::Each,
+            db: Db::Idle,
+            event: None,
+            posts: Vec::new(),
+        }
     }
 
     /// The same, for a method whose statements need to be planned only once.
@@ -164,6 +176,8 @@ impl Cx {
     /// Undoes what has happened since the savepoint, messages included.
     pub(super) async fn undo(&mut self, savepoint: usize) -> Result<()> {
         self.posts.truncate(savepoint);
+        // they may have been set since
+        self.policies = None;
         if matches!(self.db, Db::Writing(_)) {
             sqlx::query("ROLLBACK TO SAVEPOINT inner_call").execute(self.db().await?).await?;
         }

@@ -59,6 +59,7 @@ impl Table {
         crate::package::methods(&mut table);
         crate::group::methods(&mut table);
         crate::external_repo::methods(&mut table);
+        crate::policy::methods(&mut table);
         crate::channel::methods(&mut table);
         crate::host::methods(&mut table);
         crate::content::methods(&mut table);

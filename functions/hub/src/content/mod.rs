@@ -13,13 +13,14 @@ use toji_protocol::{
     },
     state::BuildState,
     task::{TaskMethod, tag_build::TagBuildTask},
+    value::Map,
 };
 
 use crate::{
     Error, Result, build,
     call::{Cx, Handle, Table},
     error::FaultCode,
-    package, repo, tag,
+    package, policy, repo, tag,
     task::{self, NewTask},
     user,
 };
@@ -64,6 +65,37 @@ pub async fn check_access(cx: &mut Cx, tag: TagId, user: UserId, force: bool) ->
         Some(perm) if !has(&perm) && !is_admin => Err(Error::denied(format!("tag requires {perm} permission"))),
         _ => Ok(()),
     }
+}
+
+/// What is to happen to a build: it goes to a tag, from a tag, or both.
+pub struct Change {
+    /// Where it goes.
+    pub tag: Option<TagId>,
+    /// Where it comes from.
+    pub from: Option<TagId>,
+    /// The build.
+    pub build: BuildId,
+}
+
+/// Asks the policy `tag`. `user`: for whom; None = the caller.
+///
+/// # Errors
+/// When it denies.
+pub async fn allow(cx: &mut Cx, change: &Change, user: Option<UserId>, force: bool) -> Result<()> {
+    let operation = match (change.tag, change.from) {
+        (Some(_), Some(_)) => "move",
+        (Some(_), None) => "tag",
+        (None, _) => "untag",
+    };
+    let mut data = Map::new();
+    data.insert("tag", change.tag.map(|tag| tag.0));
+    data.insert("build", change.build.0);
+    data.insert("fromtag", change.from.map(|tag| tag.0));
+    data.insert("operation", operation);
+    if let Some(user) = user {
+        data.insert("user_id", user.0);
+    }
+    policy::assert(cx, "tag", data, force).await
 }
 
 async fn candidate(conn: &mut PgConnection, build: BuildId) -> Result<sql::Candidate> {
@@ -155,6 +187,7 @@ impl Handle for TagBuild {
         let conn = cx.db().await?;
         let candidate = candidate(conn, build).await?;
         check_candidate(conn, tag, &candidate).await?;
+        allow(cx, &Change { tag: Some(tag), from: fromtag, build }, None, self.force).await?;
         let arguments =
             TagBuildTask { tag_id: Some(tag), build_id: build, force: self.force, fromtag, ignore_success: false };
         let new = NewTask { priority: PRIORITY, ..NewTask::top(TagBuildTask::METHOD, arguments.to_request()?, owner) };
@@ -167,6 +200,7 @@ impl Handle for TagBuildBypass {
         let conn = cx.db().await?;
         let (to, _) = tag::require(conn, &self.tag).await?;
         let build = build::require(conn, &self.build).await?;
+        allow(cx, &Change { tag: Some(to), from: None, build }, None, self.force).await?;
         tag(cx, to, build, self.force).await
     }
 }
@@ -176,6 +210,7 @@ impl Handle for UntagBuild {
         let conn = cx.db().await?;
         let (from, _) = tag::require(conn, &self.tag).await?;
         let build = build::require(conn, &self.build).await?;
+        allow(cx, &Change { tag: None, from: Some(from), build }, None, self.force).await?;
         untag(cx, from, build, self.strict, self.force).await
     }
 }
@@ -185,6 +220,7 @@ impl Handle for UntagBuildBypass {
         let conn = cx.db().await?;
         let (from, _) = tag::require(conn, &self.tag).await?;
         let build = build::require(conn, &self.build).await?;
+        allow(cx, &Change { tag: None, from: Some(from), build }, None, self.force).await?;
         untag(cx, from, build, self.strict, self.force).await
     }
 }

@@ -34,7 +34,7 @@ use crate::{
     call::{Cx, act_as},
     error::FaultCode,
     import, package,
-    policy::Source,
+    policy::{self, Source},
     repo, tag, target,
     task::{NewTask, TaskRow, make, output, sql},
     upload, user,
@@ -46,11 +46,15 @@ const AVERAGE_MONTHS: i64 = 6;
 /// What a step finds when it looks.
 struct Job {
     row: TaskRow,
+    /// As it was given.
+    src: String,
     source: Source,
     opts: BuildOpts,
     target: Option<BuildTarget>,
     /// Where it goes; None = nowhere.
     dest: Option<TagId>,
+    /// Where it would go were it no scratch build: what policies are told.
+    named_dest: Option<TagId>,
     build_tag: TagId,
     build_tag_name: String,
     children: Vec<TaskRow>,
@@ -82,12 +86,15 @@ impl Job {
                 return Err(Error::missing(format!("No such target: '{name}'")));
             }
         };
-        let is_kept = !opts.skip_tag.unwrap_or(false) && !opts.scratch.unwrap_or(false);
+        let named_dest = dest.filter(|_| !opts.skip_tag.unwrap_or(false));
+        let is_scratch = opts.scratch.unwrap_or(false);
         let children = sql::children(cx.db().await?, task).await?;
         Ok(Self {
             source: Source::parse(&asked.src)?,
+            src: asked.src,
             target: named,
-            dest: dest.filter(|_| is_kept),
+            dest: named_dest.filter(|_| !is_scratch),
+            named_dest,
             row,
             opts,
             build_tag,
@@ -158,6 +165,9 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
         cx.commit().await?;
         return build_arches(hub, job, now).boxed().await;
     }
+    if job.children.is_empty() {
+        allow(&mut cx, &job).await?;
+    }
     // whole before a builder asks for it
     cx.commit().await?;
     if let Source::Srpm(path) = &job.source {
@@ -175,6 +185,21 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     }
     cx.commit().await?;
     build_arches_in(hub, job, repo.id, now).boxed().await
+}
+
+/// Asks the policies: what they say may have changed since the build was asked for, and a task can be made without asking.
+async fn allow(cx: &mut Cx, job: &Job) -> Result<()> {
+    act_as(cx, job.row.owner).await?;
+    let asked = policy::BuildAsked {
+        owner: job.row.owner,
+        source: &job.src,
+        task: Some(job.row.id),
+        build_tag: job.build_tag,
+        target: job.target.as_ref().map(|target| target.name.as_str()),
+        dest: job.named_dest,
+        opts: &job.opts,
+    };
+    policy::allow_build(cx, &asked).await
 }
 
 /// The repo to build in; None while a child waits for one.

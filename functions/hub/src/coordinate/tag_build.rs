@@ -15,6 +15,8 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     let row = open(&mut cx, task).await?;
     act_as(&mut cx, row.owner).await?;
     let asked: TagBuildTask = request(&row)?;
+    let change = content::Change { tag: asked.tag_id, from: asked.fromtag, build: asked.build_id };
+    content::allow(&mut cx, &change, Some(row.owner), asked.force).await?;
     if let Some(from) = asked.fromtag {
         content::untag(&mut cx, from, asked.build_id, true, asked.force).await?;
     }

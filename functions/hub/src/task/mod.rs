@@ -40,7 +40,7 @@ use toji_protocol::{
 use crate::{
     Error, Result,
     call::{Caller, Cx, Handle, Table},
-    host, user,
+    host, policy, user,
 };
 
 /// The priority of a task that nobody has given one; lower runs first.
@@ -135,7 +135,7 @@ pub fn relative_priority(caller: &Caller, given: Option<i32>) -> Result<i32> {
 /// Makes a task and rings for it. A child whose label is taken is the one that has it.
 ///
 /// # Errors
-/// When there is no such channel, or the parent has ended.
+/// When there is no such channel, the parent has ended, or a policy says what cannot be done.
 pub async fn make(cx: &mut Cx, new: NewTask) -> Result<TaskId> {
     let now = cx.now;
     if new.label.is_some() && new.parent.is_none() {
@@ -144,6 +144,8 @@ pub async fn make(cx: &mut Cx, new: NewTask) -> Result<TaskId> {
     if !toji_protocol::arch::is_valid(&new.arch) {
         return Err(Error::parameter(format!("'{}' is no architecture", new.arch)));
     }
+    let (channel, priority) = policy::place(cx, &new).await?;
+    let new = NewTask { channel, priority, ..new };
     let (weight, coordinated) = traits_of(&new.method);
     let request = xmlrpc::encode_call(&new.method, &new.request);
     let request = request.map_err(|error| Error::parameter(error.to_string()))?;

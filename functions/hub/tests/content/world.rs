@@ -43,6 +43,11 @@ pub(crate) fn now() -> DateTime<Utc> {
 impl World {
     /// A hub whose S3 and SQS are nowhere: nothing here needs them, and messages stay in the outbox.
     pub(crate) async fn new(pool: PgPool) -> Self {
+        Self::with(pool, Config::default()).await
+    }
+
+    /// The same, with settings.
+    pub(crate) async fn with(pool: PgPool, config: Config) -> Self {
         let nowhere = Some("http://127.0.0.1:1".to_owned());
         let credentials = Some(aws_credential_types::Credentials::from_keys("test", "test", None));
         let region = "us-east-1".to_owned();
@@ -58,7 +63,7 @@ impl World {
             Store::connect(&store).await,
             Queues::new(queues, "toji-"),
             Box::new(NoCredentials),
-            Config::default(),
+            config,
         );
         user::bootstrap_admin(&hub, "admin", "the admin's token", now()).await.unwrap();
         Self { hub, pool, token: Some("the admin's token".into()) }
@@ -77,6 +82,12 @@ impl World {
         }
         let token = self.ok("createToken", json!({"user": name})).await;
         Self { token: token["token"].as_str().map(Into::into), ..self.clone() }
+    }
+
+    /// The same hub, called by a new builder.
+    pub(crate) async fn builder(&self, name: &str) -> Self {
+        let enrolled = self.ok("enrolHost", json!({"name": name, "arches": ["x86_64"]})).await;
+        Self { token: enrolled["token"].as_str().map(Into::into), ..self.clone() }
     }
 
     /// Calls a method with named arguments.
