@@ -38,12 +38,20 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A file of a build that is no RPM.
+    ArchiveId,
+    /// What kind of file an archive is, by how its name ends.
+    ArchiveTypeId,
+    /// A kind of content that builds may have.
+    BtypeId,
     /// A build: one name-version-release.
     BuildId,
     /// The chroot one task ran in.
     BuildrootId,
     /// A channel: a group of hosts that takes a kind of task.
     ChannelId,
+    /// A content generator: somebody who brings builds made elsewhere.
+    ContentGeneratorId,
     /// A change to versioned data; ids, not clocks, order time.
     EventId,
     /// A repo that somebody else serves.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::id::BuildId;
+
 /// Why a name could not be split.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NvrError {
@@ -102,20 +104,33 @@ pub fn is_debuginfo(name: &str) -> bool {
     name.ends_with("-debuginfo") || name.ends_with("-debugsource") || name.contains("-debuginfo-")
 }
 
-/// The release after `release`, where it has a form that can be counted on: `N`, `N.suffix`, or `a.b.N`.
-pub fn next_release(release: &str) -> Option<String> {
-    let (first, rest) = match release.split_once('.') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (release, None),
+/// The release `by` steps after `release`, where it has a form that can be counted on: `N`, `N.suffix`, or `a.b.N`.
+pub fn next_release(release: &str, by: i64) -> Option<String> {
+    let count = |number: &str| {
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let next = number.parse::<i64>().ok().filter(|_| is_number)?.checked_add(by)?;
+        Some(next.to_string())
     };
-    if let Ok(number) = first.parse::<u64>() {
-        let next = number.checked_add(1)?;
-        return Some(rest.map_or_else(|| next.to_string(), |rest| format!("{next}.{rest}")));
+    match release.split('.').collect::<Vec<_>>()[..] {
+        [number] => count(number),
+        [number, suffix] => Some(format!("{}.{suffix}", count(number)?)),
+        [first, second, number] => Some(format!("{first}.{second}.{}", count(number)?)),
+        _ => None,
     }
-    let (head, last) = release.rsplit_once('.')?;
-    let next = last.parse::<u64>().ok()?.checked_add(1)?;
-    Some(format!("{head}.{next}"))
 }
+
+/// The release of a draft: the one that it is to have in the end, marked with the build's id, so that many may want the same.
+pub fn draft_release(target: &str, build: BuildId) -> String {
+    format!("{target}{DRAFT}{build}")
+}
+
+/// The release that a draft's release stands for; None when it is no draft's.
+pub fn target_release(release: &str) -> Option<&str> {
+    release.split_once(DRAFT).map(|(target, _)| target)
+}
+
+/// What stands between a draft's target release and its id.
+const DRAFT: &str = ",draft_";
 
 #[cfg(test)]
 mod tests {
@@ -159,10 +174,23 @@ mod tests {
 
     #[test]
     fn counts_releases() {
-        let next = |r| next_release(r);
+        let next = |release| next_release(release, 1);
         assert_eq!(next("1").as_deref(), Some("2"));
         assert_eq!(next("9.fc40").as_deref(), Some("10.fc40"));
         assert_eq!(next("a.b.3").as_deref(), Some("a.b.4"));
-        assert_eq!(next("alpha"), None);
+        assert_eq!(next("1.fc40.3").as_deref(), Some("1.fc40.4"));
+        assert_eq!(next_release("20261121.n.3", 4).as_deref(), Some("20261121.n.7"));
+        for odd in ["alpha", "1.fc40.x", "a.1", "1.2.3.4", "", "+1", "9223372036854775807"] {
+            assert_eq!(next(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn drafts() {
+        let draft = draft_release("2.fc40", BuildId(17));
+        assert_eq!(draft, "2.fc40,draft_17");
+        assert_eq!(target_release(&draft), Some("2.fc40"));
+        assert_eq!(target_release("2.fc40"), None);
+        assert_eq!(Nvr::parse("foo-1-2.fc40,draft_17").unwrap().release, draft);
     }
 }

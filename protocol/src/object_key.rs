@@ -53,9 +53,14 @@ pub fn rpm(build: &Nvr, rpm: &Nvra) -> String {
     format!("{}/{}/{}", build_dir(build), rpm.arch, rpm.file_name())
 }
 
+/// What the keys of a build's logs begin with.
+pub fn build_logs(build: &Nvr) -> String {
+    format!("{}/data/logs/", build_dir(build))
+}
+
 /// A build's log of one architecture.
 pub fn build_log(build: &Nvr, arch: &str, name: &str) -> String {
-    format!("{}/data/logs/{arch}/{name}", build_dir(build))
+    format!("{}{arch}/{name}", build_logs(build))
 }
 
 /// A scratch build's folder.

@@ -11,6 +11,7 @@
 //! - [`repo`]: requests, and repos made of stored fragments
 //! - [`outbox`]: messages that leave after the commit
 
+pub mod archive;
 pub mod build;
 pub mod buildroot;
 pub mod call;
@@ -18,6 +19,7 @@ pub mod channel;
 pub mod config;
 mod connections;
 pub mod content;
+pub mod content_generator;
 pub mod coordinate;
 pub mod env;
 pub mod error;

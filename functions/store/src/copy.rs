@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 
 use crate::{Result, Store, StoreError};
 
@@ -11,22 +11,32 @@ const PART: i64 = 1 << 30;
 const WHOLE: i64 = 5 * PART;
 
 impl Store {
-    /// Copies an object of `size` bytes.
+    /// Copies an object of `size` bytes, onto itself if its storage class is to change. None = the class that S3 gives by itself.
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is none.
-    pub async fn copy(&self, from: &str, to: &str, size: i64) -> Result<()> {
+    pub async fn copy(&self, from: &str, to: &str, size: i64, storage_class: Option<&str>) -> Result<()> {
         let source = self.copy_source(from);
+        let class = storage_class.map(StorageClass::from);
         if size > WHOLE {
-            return self.copy_in_parts(from, &source, to, size).await;
+            return self.copy_in_parts(from, &source, to, size, class).await;
         }
-        let copied = self.client.copy_object().bucket(&self.bucket).key(to).copy_source(source).send().await;
+        let copy = self.client.copy_object().bucket(&self.bucket).key(to).copy_source(source);
+        let copied = copy.set_storage_class(class).send().await;
         copied.map_err(|error| StoreError::new(from, error))?;
         Ok(())
     }
 
-    async fn copy_in_parts(&self, from: &str, source: &str, to: &str, size: i64) -> Result<()> {
-        let made = self.client.create_multipart_upload().bucket(&self.bucket).key(to).send().await;
+    async fn copy_in_parts(
+        &self,
+        from: &str,
+        source: &str,
+        to: &str,
+        size: i64,
+        class: Option<StorageClass>,
+    ) -> Result<()> {
+        let made =
+            self.client.create_multipart_upload().bucket(&self.bucket).key(to).set_storage_class(class).send().await;
         let upload = made.map_err(|error| StoreError::new(to, error))?.upload_id.unwrap_or_default();
         let mut parts = Vec::new();
         for (number, start) in (1..).zip((0..size).step_by(PART as usize)) {

@@ -2,7 +2,10 @@
 
 use super::{Listing, Named, QueryOpts, method};
 use crate::{
-    id::{BuildId, EventId, PackageId, Ref, TaskId, UserId, VolumeId},
+    id::{
+        ArchiveId, ArchiveTypeId, BtypeId, BuildId, ContentGeneratorId, EventId, PackageId, Ref, RpmId, TagId, TaskId,
+        UserId, VolumeId,
+    },
     state::BuildState,
     time::Time,
     value::Value,
@@ -55,9 +58,9 @@ impl std::fmt::Display for BuildRef {
 pub struct Build {
     /// Its id.
     pub build_id: BuildId,
-    /// Content generators are not offered: nil.
-    pub cg_id: Option<i64>,
-    /// nil.
+    /// The content generator that reserved or brought it.
+    pub cg_id: Option<ContentGeneratorId>,
+    /// Its name.
     pub cg_name: Option<String>,
     /// When it ended, well or badly.
     pub completion_time: Option<Time>,
@@ -181,12 +184,84 @@ pub struct ListedBuild {
 /// A log file of a build.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct BuildLog {
-    /// The folder: an architecture.
+    /// The folder, mostly an architecture; `.` = none.
     pub dir: String,
     /// The file's name.
     pub name: String,
     /// Its path below the top URL.
     pub path: String,
+}
+
+/// A kind of content that builds may have.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Btype {
+    /// Its id.
+    pub id: BtypeId,
+    /// Its name.
+    pub name: String,
+}
+
+/// What refers to a build. What was not looked for, since something was found before, is absent.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct References {
+    /// The tags that have it.
+    pub tags: Vec<TagUse>,
+    /// RPMs of complete builds that were made in buildroots with its RPMs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpms: Option<Vec<RpmUse>>,
+    /// Archives of complete builds that contain something of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component_of: Option<Vec<ArchiveId>>,
+    /// Archives of complete builds that were made in buildroots with its archives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archives: Option<Vec<ArchiveUse>>,
+    /// When a buildroot last had something of it, in seconds; nil = never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Option<f64>>,
+    /// The same as `component_of`: its former name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Vec<ArchiveId>>,
+}
+
+/// A tag that has a build.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct TagUse {
+    /// The tag.
+    pub tag_id: TagId,
+    /// Its name.
+    pub name: String,
+}
+
+/// An RPM that was made with the help of a build.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct RpmUse {
+    /// Its id.
+    pub id: RpmId,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its release.
+    pub release: String,
+    /// Its architecture.
+    pub arch: String,
+    /// Its build.
+    pub build_id: BuildId,
+}
+
+/// An archive that was made with the help of a build.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct ArchiveUse {
+    /// Its id.
+    pub id: ArchiveId,
+    /// What kind of file it is.
+    pub type_id: ArchiveTypeId,
+    /// That kind's name.
+    pub type_name: String,
+    /// Its build.
+    pub build_id: BuildId,
+    /// Its file's name.
+    pub filename: String,
 }
 
 /// What a time may be given as: seconds, or a text.
@@ -229,15 +304,15 @@ method! {
         package_id "packageID": Option<Ref<PackageId>> = nil,
         /// Of this owner.
         user_id "userID": Option<Ref<UserId>> = nil,
-        /// Of this task.
+        /// Of this task, or one of these; -1 = of any task.
         task_id "taskID": Option<super::OneOrMany<TaskId>> = nil,
-        /// Whose package name begins so.
+        /// Whose package name begins so, in any case.
         prefix "prefix": Option<String> = nil,
         /// In this state, or one of these.
         state "state": Option<super::OneOrMany<BuildState>> = nil,
         /// On this volume.
         volume_id "volumeID": Option<Ref<VolumeId>> = nil,
-        /// Whose source matches; `*` and `?` as in a shell.
+        /// Whose source matches, in any case; `*` and `?` as in a shell.
         source "source": Option<String> = nil,
         /// Created before.
         created_before "createdBefore": Option<When> = nil,
@@ -247,16 +322,16 @@ method! {
         complete_before "completeBefore": Option<When> = nil,
         /// Ended after.
         complete_after "completeAfter": Option<When> = nil,
-        /// Only `rpm` finds anything.
+        /// With this kind of content: see `listBTypes`.
         kind "type": Option<String> = nil,
-        /// For types that are not offered.
+        /// For `maven` and `win`, which are not offered.
         type_info "typeInfo": Option<Named> = nil,
         /// How the list is cut and sorted.
         query_opts "queryOpts": Option<QueryOpts> = nil,
-        /// Whose name-version-release matches; `*` and `?` as in a shell.
+        /// Whose name-version-release matches, in any case; `*` and `?` as in a shell.
         pattern "pattern": Option<String> = nil,
-        /// Content generators are not offered: finds nothing.
-        cg_id "cgID": Option<Value> = nil,
+        /// Reserved or brought by this content generator.
+        cg_id "cgID": Option<Ref<ContentGeneratorId>> = nil,
         /// Only drafts, or only others.
         draft "draft": Option<bool> = nil,
         /// Promoted before.
@@ -268,20 +343,20 @@ method! {
     }
 
     /// A build's logs.
-    GetBuildLogs = "getBuildLogs", Anonymous, Read => Vec<BuildLog> {
+    GetBuildLogs = "getBuildLogs", Anonymous, Outside => Vec<BuildLog> {
         /// Which.
         build "build": BuildRef = required,
     }
 
     /// The release that comes after those there are.
     GetNextRelease = "getNextRelease", Anonymous, Read => String {
-        /// `name` and `version`, or a build to count from.
+        /// `name` and `version`, or a build of them.
         build_info "build_info": BuildRef = required,
-        /// By how many.
+        /// By how many to count.
         incr "incr": i64 = int 1,
     }
 
-    /// What kinds of content a build has: `{rpm: nil}`.
+    /// What kinds of content a build has, and what it says of each: `{rpm: nil}`.
     GetBuildType = "getBuildType", Anonymous, Read => Option<Named> {
         /// Which.
         build_info "buildInfo": BuildRef = required,
@@ -301,7 +376,7 @@ method! {
     CancelBuild = "cancelBuild", LoggedIn, Write => bool {
         /// Which.
         build_id "buildID": BuildRef = required,
-        /// A fault when it cannot be cancelled.
+        /// A fault when there is no such build.
         strict "strict": bool = no,
     }
 
@@ -329,11 +404,75 @@ method! {
         strict "strict": bool = no,
     }
 
-    /// Archives, which are not offered: an empty list.
-    ListArchives = "listArchives", Anonymous, Read => Vec<Value> {
-        /// Ignored.
-        args "args": Vec<Value> = rest,
-        /// Ignored.
-        kwargs "kwargs": Named = named,
+    /// What refers to a build, and keeps it from being deleted.
+    BuildReferences = "buildReferences", Anonymous, Read => References {
+        /// Which.
+        build "build": BuildRef = required,
+        /// So many of each kind at the most.
+        limit "limit": Option<i64> = nil,
+        /// Stop as soon as something is found.
+        lazy "lazy": bool = no,
+    }
+
+    /// Deletes a build that nothing needs: its files go, its name stays taken. Answers whether it did; nil = it was deleted before.
+    DeleteBuild = "deleteBuild", Permission("admin"), Outside => Option<bool> {
+        /// Which.
+        build "build": BuildRef = required,
+        /// A fault when something needs it; otherwise false.
+        strict "strict": bool = yes,
+        /// Seconds in which no buildroot may have used it.
+        min_ref_age "min_ref_age": i64 = int 604800,
+    }
+
+    /// Deletes all that a build has, and all that refers to it, and leaves it cancelled, to be built or imported again.
+    ResetBuild = "resetBuild", Permission("admin"), Outside => () {
+        /// Which; when there is none, nothing is done.
+        build "build": BuildRef = required,
+    }
+
+    /// Makes a complete build with nothing in it.
+    CreateEmptyBuild = "createEmptyBuild", Permission("admin"), Write => BuildId {
+        /// The package's name.
+        name "name": String = required,
+        /// The version.
+        version "version": String = required,
+        /// The release; of a draft the one that it is to have in the end.
+        release "release": String = required,
+        /// The RPM epoch; nil = none.
+        epoch "epoch": Value = required,
+        /// Whose it is; nil = the caller's.
+        owner "owner": Option<Ref<UserId>> = nil,
+        /// Make a draft.
+        draft "draft": bool = no,
+    }
+
+    /// Gives a build to another user.
+    SetBuildOwner = "setBuildOwner", Permission("admin"), Write => () {
+        /// Which.
+        build "build": BuildRef = required,
+        /// To whom.
+        user "user": Ref<UserId> = required,
+    }
+
+    /// Sets when a build ended.
+    SetBuildTimestamp = "setBuildTimestamp", Permission("admin"), Write => () {
+        /// Which.
+        build "build": BuildRef = required,
+        /// Seconds since 1970.
+        ts "ts": Value = required,
+    }
+
+    /// The kinds of content that builds may have.
+    ListBtypes = "listBTypes", Anonymous, Read => Listing<Btype> {
+        /// Only the one with this `id`, or this `name`.
+        query "query": Option<Named> = nil,
+        /// How the list is cut and sorted.
+        query_opts "queryOpts": Option<QueryOpts> = nil,
+    }
+
+    /// Adds a kind of content.
+    AddBtype = "addBType", Permission("admin"), Write => () {
+        /// Its name.
+        name "name": String = required,
     }
 }

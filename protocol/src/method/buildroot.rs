@@ -2,7 +2,7 @@
 
 use super::{Listing, OneOrMany, QueryOpts, method};
 use crate::{
-    id::{BuildrootId, EventId, HostId, Ref, RepoId, RpmId, TagId, TaskId},
+    id::{ArchiveId, BuildrootId, ContentGeneratorId, EventId, HostId, Ref, RepoId, RpmId, TagId, TaskId},
     state::{BuildrootState, RepoState},
     time::Time,
     value::Value,
@@ -13,33 +13,33 @@ use crate::{
 pub struct Buildroot {
     /// Its architecture.
     pub arch: String,
-    /// 0: made by a builder.
+    /// 0: made by a builder; 1: described by a content generator. Of what follows, one has only what is said of it.
     pub br_type: i64,
-    /// Content generators are not offered: nil.
-    pub cg_id: Option<i64>,
-    /// nil.
+    /// The content generator.
+    pub cg_id: Option<ContentGeneratorId>,
+    /// Its name.
     pub cg_name: Option<String>,
-    /// nil.
+    /// Its version.
     pub cg_version: Option<String>,
     /// Its architecture again.
     pub container_arch: String,
-    /// `chroot`.
+    /// A builder's is a `chroot`.
     pub container_type: String,
-    /// When it was made.
-    pub create_event_id: EventId,
+    /// Made by a builder: when.
+    pub create_event_id: Option<EventId>,
     /// The same, as a time.
-    pub create_event_time: Time,
+    pub create_event_time: Option<Time>,
     /// The same, in seconds.
-    pub create_ts: f64,
+    pub create_ts: Option<f64>,
     /// Further facts.
     pub extra: Option<Value>,
-    /// nil for a builder's.
+    /// A content generator's: its host's architecture.
     pub host_arch: Option<String>,
-    /// The host it was on.
+    /// A builder's: the host it was on.
     pub host_id: Option<HostId>,
     /// Its name.
     pub host_name: Option<String>,
-    /// nil for a builder's.
+    /// A content generator's: its host's operating system.
     pub host_os: Option<String>,
     /// Its id.
     pub id: BuildrootId,
@@ -57,8 +57,8 @@ pub struct Buildroot {
     pub retire_event_time: Option<Time>,
     /// The same, in seconds.
     pub retire_ts: Option<f64>,
-    /// Its state.
-    pub state: BuildrootState,
+    /// A builder's: its state.
+    pub state: Option<BuildrootState>,
     /// The tag of its repo.
     pub tag_id: Option<TagId>,
     /// Its name.
@@ -115,8 +115,8 @@ method! {
         state "state": Option<OneOrMany<BuildrootState>> = nil,
         /// With this RPM in it.
         rpm_id "rpmID": Option<RpmId> = nil,
-        /// Archives are not offered: finds nothing.
-        archive_id "archiveID": Option<i64> = nil,
+        /// With this archive in it.
+        archive_id "archiveID": Option<ArchiveId> = nil,
         /// Of this task.
         task_id "taskID": Option<TaskId> = nil,
         /// Only this one, or these.

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::value::{Map, Value};
 
+pub mod archive;
 pub mod build;
 pub mod buildroot;
 pub mod channel;
 pub mod content;
+pub mod content_generator;
 pub mod external_repo;
 pub mod group;
 pub mod host;

@@ -12,8 +12,11 @@ use toji_protocol::{
     value::Value,
 };
 
-use super::sql::{json_value, state};
-use crate::{Error, Result, listing, package, user};
+use super::{
+    kinds,
+    sql::{json_value, state},
+};
+use crate::{Error, Result, content_generator, listing, package, user};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("build_id", "build.id"),
@@ -40,6 +43,9 @@ const COLUMNS: &[(&str, &str)] = &[
     ("completion_time", "build.completion_time"),
     ("completion_ts", "build.completion_time"),
     ("promotion_time", "build.promotion_time"),
+    ("promotion_ts", "build.promotion_time"),
+    ("promoter_id", "promoter"),
+    ("promoter_name", "promoter_user.name"),
     ("draft", "build.draft"),
 ];
 
@@ -72,26 +78,63 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     Some(naive.or_else(midnight)?.and_utc())
 }
 
+/// Koji's task id that stands for any.
+const ANY_TASK: i64 = -1;
+
+/// What was named by name or id, found.
+struct Filters {
+    package: Option<i64>,
+    owner: Option<i64>,
+    promoter: Option<i64>,
+    cg: Option<i64>,
+    kind: Option<i64>,
+}
+
+impl Filters {
+    /// None when something that was named is not there: nothing can fit then.
+    async fn resolve(conn: &mut PgConnection, asked: &ListBuilds) -> Result<Option<Self>> {
+        let mut found = Self { package: None, owner: None, promoter: None, cg: None, kind: None };
+        if let Some(named) = &asked.package_id {
+            let Some((id, _)) = package::find(conn, named).await? else { return Ok(None) };
+            found.package = Some(id.0);
+        }
+        for (named, place) in [(&asked.user_id, &mut found.owner), (&asked.promoter, &mut found.promoter)] {
+            if let Some(named) = named {
+                let Some(user) = user::find(conn, named).await? else { return Ok(None) };
+                *place = Some(user.id.0);
+            }
+        }
+        if let Some(named) = &asked.cg_id {
+            let Some((id, _)) = content_generator::find(conn, named).await? else { return Ok(None) };
+            found.cg = Some(id.0);
+        }
+        if let Some(name) = &asked.kind {
+            let kind = kinds::find_kind(conn, name).await?;
+            let kind = kind.ok_or_else(|| Error::invalid(format!("unsupported build type: {name}")))?;
+            found.kind = Some(kind.0);
+        }
+        Ok(Some(found))
+    }
+
+    fn push(&self, sql: &mut QueryBuilder<Postgres>) {
+        let named =
+            [("pkg_id", self.package), ("build.owner", self.owner), ("promoter", self.promoter), ("cg_id", self.cg)];
+        for (column, id) in named {
+            if let Some(id) = id {
+                sql.push(format!(" AND {column} = ")).push_bind(id);
+            }
+        }
+        if let Some(kind) = self.kind {
+            sql.push(" AND EXISTS (SELECT FROM build_types WHERE build_id = build.id AND btype_id = ")
+                .push_bind(kind)
+                .push(")");
+        }
+    }
+}
+
 pub(super) async fn list(conn: &mut PgConnection, asked: ListBuilds) -> Result<Listing<ListedBuild>> {
     let opts = asked.query_opts.clone().unwrap_or_default();
-    if asked.kind.as_deref().is_some_and(|kind| kind != "rpm") || asked.cg_id.is_some() || asked.type_info.is_some() {
-        return listing::in_memory(Vec::new(), Some(&opts));
-    }
-    let package = match &asked.package_id {
-        Some(package) => match package::find(conn, package).await? {
-            Some((id, _)) => Some(id),
-            None => return listing::in_memory(Vec::new(), Some(&opts)),
-        },
-        None => None,
-    };
-    let owner = match &asked.user_id {
-        Some(owner) => Some(user::require(conn, owner).await?.id),
-        None => None,
-    };
-    let promoter = match &asked.promoter {
-        Some(promoter) => Some(user::require(conn, promoter).await?.id),
-        None => None,
-    };
+    let Some(named) = Filters::resolve(conn, &asked).await? else { return listing::in_memory(Vec::new(), Some(&opts)) };
 
     let mut sql = QueryBuilder::<Postgres>::new(if opts.count_only { "SELECT count(*)" } else { SELECT });
     sql.push(
@@ -99,21 +142,17 @@ pub(super) async fn list(conn: &mut PgConnection, asked: ListBuilds) -> Result<L
             JOIN volume ON volume.id = volume_id JOIN events ON events.id = create_event
             LEFT JOIN users promoter_user ON promoter_user.id = promoter WHERE true",
     );
-    if let Some(id) = package {
-        sql.push(" AND pkg_id = ").push_bind(id.0);
-    }
-    if let Some(id) = owner {
-        sql.push(" AND build.owner = ").push_bind(id.0);
-    }
-    if let Some(id) = promoter {
-        sql.push(" AND promoter = ").push_bind(id.0);
-    }
+    named.push(&mut sql);
     if let Some(tasks) = asked.task_id {
         let ids: Vec<i64> = tasks.into_vec().iter().map(|id| id.0).collect();
-        sql.push(" AND task_id = ANY(").push_bind(ids).push(")");
+        if ids == [ANY_TASK] {
+            sql.push(" AND task_id IS NOT NULL");
+        } else {
+            sql.push(" AND task_id = ANY(").push_bind(ids).push(")");
+        }
     }
     if let Some(prefix) = &asked.prefix {
-        sql.push(" AND package.name LIKE ").push_bind(listing::starts_with(prefix));
+        sql.push(" AND package.name ILIKE ").push_bind(listing::starts_with(prefix));
     }
     if let Some(states) = asked.state {
         let numbers: Vec<i16> = states.into_vec().iter().map(|state| state.number()).collect();
@@ -129,10 +168,10 @@ pub(super) async fn list(conn: &mut PgConnection, asked: ListBuilds) -> Result<L
         None => {}
     }
     if let Some(source) = &asked.source {
-        sql.push(" AND source LIKE ").push_bind(listing::like(source));
+        sql.push(" AND source ILIKE ").push_bind(listing::like(source));
     }
     if let Some(pattern) = &asked.pattern {
-        sql.push(" AND package.name || '-' || version || '-' || release LIKE ").push_bind(listing::like(pattern));
+        sql.push(" AND package.name || '-' || version || '-' || release ILIKE ").push_bind(listing::like(pattern));
     }
     if let Some(draft) = asked.draft {
         sql.push(" AND draft = ").push_bind(draft);

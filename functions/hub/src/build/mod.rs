@@ -1,24 +1,42 @@
 //! Builds: finding them, listing them, and their way from BUILDING to an end.
+//!
+//! - `create`, `life`: a build's beginning and end; `edit`: what an admin sets; `history`: what it was at each event
+//! - `references`, `delete`: what still needs a build, and the end of its files
+//! - `files`: who may touch a build's files in S3
 
+mod create;
+mod delete;
 mod duration;
+mod edit;
+pub(crate) mod files;
+pub(crate) mod history;
+pub(crate) mod kinds;
+mod leftovers;
 mod life;
 mod list;
+mod references;
 mod sql;
 
-pub(crate) use life::IMPORT_RUNS;
-pub use life::{InitBuild, cancel_for_tasks, fail_for_task, init};
+pub(crate) use create::draft_nvr;
+pub use create::{NewBuild, create};
+pub(crate) use edit::parse_epoch;
+pub(crate) use leftovers::sweep as sweep_leftovers;
+pub(crate) use life::{IMPORT_RUNS, end};
+pub use life::{cancel_for_tasks, fail_for_task};
+pub use references::references;
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{BuildId, RepoId, TagId},
     method::build::{
-        Build, BuildLog, BuildRef, CancelBuild, FindBuildId, GetAverageBuildDuration, GetBuild, GetBuildLogs,
-        GetBuildType, GetImageBuild, GetMavenBuild, GetNextRelease, GetWinBuild, ListArchives, ListBuilds, StartBuild,
+        AddBtype, Build, BuildLog, BuildRef, BuildReferences, CancelBuild, CreateEmptyBuild, DeleteBuild, FindBuildId,
+        GetAverageBuildDuration, GetBuild, GetBuildLogs, GetBuildType, GetImageBuild, GetMavenBuild, GetNextRelease,
+        GetWinBuild, ListBtypes, ListBuilds, ResetBuild, SetBuildOwner, SetBuildTimestamp, StartBuild,
     },
     nvr::{Nvr, next_release},
     object_key,
     state::BuildState,
     task::{TaskMethod, build::BuildTask},
-    value::{Map, Value},
+    value::Value,
 };
 
 use crate::{
@@ -45,7 +63,14 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<GetMavenBuild>()
         .add::<GetWinBuild>()
         .add::<GetImageBuild>()
-        .add::<ListArchives>();
+        .add::<BuildReferences>()
+        .add::<DeleteBuild>()
+        .add::<ResetBuild>()
+        .add::<CreateEmptyBuild>()
+        .add::<SetBuildOwner>()
+        .add::<SetBuildTimestamp>()
+        .add::<ListBtypes>()
+        .add::<AddBtype>();
 }
 
 /// A build's id; None when there is none.
@@ -194,13 +219,15 @@ impl Handle for GetBuildLogs {
     async fn handle(self, cx: &mut Cx) -> Result<Vec<BuildLog>> {
         let conn = cx.db().await?;
         let id = require(conn, &self.build).await?;
-        let dir = format!("{}/data/logs/", object_key::build_dir(&nvr(&get(conn, id).await?)));
-        let keys = sql::moved_files(conn, id, &dir).await?;
-        Ok(keys
+        let dir = object_key::build_logs(&nvr(&get(conn, id).await?));
+        cx.release();
+        let logs = cx.hub.store.list(&dir).await?;
+        Ok(logs
             .into_iter()
-            .filter_map(|path| {
-                let (arch, name) = path.strip_prefix(&dir)?.split_once('/')?;
-                Some(BuildLog { dir: arch.to_owned(), name: name.to_owned(), path: path.clone() })
+            .filter_map(|object| {
+                let below = object.key.strip_prefix(&dir)?;
+                let (folder, name) = below.rsplit_once('/').unwrap_or((".", below));
+                Some(BuildLog { dir: folder.to_owned(), name: name.to_owned(), path: format!("{dir}{folder}/{name}") })
             })
             .collect())
     }
@@ -210,32 +237,17 @@ impl Handle for GetNextRelease {
     async fn handle(self, cx: &mut Cx) -> Result<String> {
         let conn = cx.db().await?;
         let (name, version) = match &self.build_info {
-            BuildRef::Info { id: None, build_id: None, name: Some(name), version: Some(version), .. } => {
-                (name.clone(), version.clone())
-            }
-            other => {
-                let id = require(conn, other).await?;
+            BuildRef::Info { name: Some(name), version: Some(version), .. } => (name.clone(), version.clone()),
+            BuildRef::Id(_) | BuildRef::Nvr(_) | BuildRef::Info { id: Some(_), .. } => {
+                let id = require(conn, &self.build_info).await?;
                 let build = get(conn, id).await?;
                 (build.name, build.version)
             }
+            BuildRef::Info { .. } => return Err(Error::parameter("build_info must have a name and a version")),
         };
-        let Some(mut release) = sql::newest_release(conn, &name, &version).await? else { return Ok("1".to_owned()) };
-        for _ in 0..self.incr {
-            release = next_release(&release).ok_or_else(|| {
-                Error::Invalid(FaultCode::Build, format!("Unable to increment release value: {release}"))
-            })?;
-        }
-        Ok(release)
-    }
-}
-
-impl Handle for GetBuildType {
-    async fn handle(self, cx: &mut Cx) -> Result<Option<Map>> {
-        match find(cx.db().await?, &self.build_info).await? {
-            Some(_) => Ok(Some([("rpm".to_owned(), Value::Nil)].into_iter().collect())),
-            None if self.strict => Err(Error::missing(format!("No such build: {}", self.build_info))),
-            None => Ok(None),
-        }
+        let Some(newest) = sql::newest_release(conn, &name, &version).await? else { return Ok(self.incr.to_string()) };
+        next_release(&newest, self.incr)
+            .ok_or_else(|| Error::Invalid(FaultCode::Build, format!("Unable to increment release value: {newest}")))
     }
 }
 
@@ -252,24 +264,22 @@ impl Handle for GetAverageBuildDuration {
 
 impl Handle for CancelBuild {
     async fn handle(self, cx: &mut Cx) -> Result<bool> {
-        let id = require(cx.db().await?, &self.build_id).await?;
+        let id = match find(cx.db().await?, &self.build_id).await? {
+            Some(id) => id,
+            None if self.strict => return Err(Error::missing(format!("No such build: {}", self.build_id))),
+            None => return Ok(false),
+        };
         let build = get(cx.db().await?, id).await?;
-        if cx.caller.user()?.id != build.owner_id {
-            cx.caller.require_perm("admin")?;
-        }
-        if build.state != BuildState::Building {
-            if self.strict {
-                return Err(Error::invalid(format!("Cannot cancel build, not in progress: {}", build.nvr)));
-            }
-            return Ok(false);
+        if cx.caller.user()?.id != build.owner_id && !cx.caller.has_perm("admin") {
+            return Err(Error::denied("Cannot cancel build, not owner"));
         }
         match build.task_id {
+            _ if build.state != BuildState::Building => return Ok(false),
             Some(task) => task::cancel(cx, task, true).await?,
-            None => {
-                let now = cx.now;
-                sql::end(cx.db().await?, id, BuildState::Canceled, now).await?;
-            }
+            None => {}
         }
+        // where the task had ended already, or there is none
+        end(cx, id, BuildState::Canceled).await?;
         Ok(true)
     }
 }
@@ -289,9 +299,3 @@ macro_rules! no_such_content {
 }
 
 no_such_content!(GetMavenBuild => "Maven", GetWinBuild => "Windows", GetImageBuild => "image");
-
-impl Handle for ListArchives {
-    async fn handle(self, _cx: &mut Cx) -> Result<Vec<Value>> {
-        Ok(Vec::new())
-    }
-}

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{BuildId, EventId, PackageId, TaskId, UserId, VolumeId},
+    id::{BuildId, ContentGeneratorId, EventId, PackageId, TaskId, UserId, VolumeId},
     method::build::Build,
     nvr::Nvr,
     state::BuildState,
@@ -11,6 +11,7 @@ use toji_protocol::{
     value::Value,
 };
 
+use super::create::NewBuild;
 use crate::{Error, Result};
 
 pub(super) async fn exists(conn: &mut PgConnection, build: BuildId) -> Result<Option<BuildId>> {
@@ -43,10 +44,11 @@ pub(super) async fn get(conn: &mut PgConnection, build: BuildId) -> Result<Optio
         r#"SELECT build.id, pkg_id, package.name AS package_name, version, release, epoch, draft, state, task_id,
                build.owner, users.name AS owner_name, promoter, promoter_user.name AS "promoter_name?", promotion_time,
                volume_id, volume.name AS volume_name, source, extra, create_event, events.time AS creation_time,
-               start_time, completion_time
+               start_time, completion_time, cg_id, content_generator.name AS "cg_name?"
            FROM build JOIN package ON package.id = pkg_id JOIN users ON users.id = build.owner
                JOIN volume ON volume.id = volume_id JOIN events ON events.id = create_event
                LEFT JOIN users promoter_user ON promoter_user.id = promoter
+               LEFT JOIN content_generator ON content_generator.id = cg_id
            WHERE build.id = $1"#,
         build.0
     )
@@ -56,8 +58,8 @@ pub(super) async fn get(conn: &mut PgConnection, build: BuildId) -> Result<Optio
     let ts = |time: Option<DateTime<Utc>>| time.map(|time| Time(time).ts());
     Ok(Some(Build {
         build_id: build,
-        cg_id: None,
-        cg_name: None,
+        cg_id: row.cg_id.map(ContentGeneratorId),
+        cg_name: row.cg_name,
         completion_time: row.completion_time.map(Time),
         completion_ts: ts(row.completion_time),
         creation_event_id: EventId(row.create_event),
@@ -109,20 +111,6 @@ pub(super) async fn newest_release(conn: &mut PgConnection, name: &str, version:
     .await?)
 }
 
-/// The keys of a build's files below `dir`, from the tasks that made them.
-pub(super) async fn moved_files(conn: &mut PgConnection, build: BuildId, dir: &str) -> Result<Vec<String>> {
-    let rows = sqlx::query_scalar!(
-        r#"SELECT moved_to AS "key!" FROM build JOIN task ON task.id = build.task_id OR task.parent = build.task_id
-               JOIN task_file ON task_file.task_id = task.id
-           WHERE build.id = $1 AND starts_with(moved_to, $2) ORDER BY moved_to"#,
-        build.0,
-        dir
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
-}
-
 pub(super) struct Taken {
     pub(super) id: BuildId,
     pub(super) state: BuildState,
@@ -143,7 +131,8 @@ pub(super) async fn lock_by_nvr(
     let row = sqlx::query!(
         r#"SELECT build.id, build.state, build.task_id,
                (EXISTS (SELECT 1 FROM tag_listing WHERE build_id = build.id)
-                OR EXISTS (SELECT 1 FROM rpminfo WHERE build_id = build.id)) AS "is_used!",
+                OR EXISTS (SELECT 1 FROM rpminfo WHERE build_id = build.id)
+                OR EXISTS (SELECT 1 FROM archiveinfo WHERE build_id = build.id)) AS "is_used!",
                (SELECT start_time FROM pending_import WHERE build_id = build.id) AS pending_since
            FROM build WHERE pkg_id = $1 AND version = $2 AND release = $3 FOR UPDATE"#,
         package.0,
@@ -164,33 +153,79 @@ pub(super) async fn lock_by_nvr(
     .transpose()
 }
 
-pub(super) struct NewBuild<'a> {
-    pub(super) package: PackageId,
-    pub(super) version: &'a str,
-    pub(super) release: &'a str,
-    pub(super) epoch: Option<i64>,
-    pub(super) task: TaskId,
-    pub(super) owner: UserId,
-    pub(super) source: Option<&'a str>,
-    pub(super) extra: Option<serde_json::Value>,
-    pub(super) now: DateTime<Utc>,
+/// Makes those who begin or promote builds of a package wait for each other, until the transaction ends.
+pub(super) async fn lock_package(conn: &mut PgConnection, package: PackageId) -> Result<()> {
+    sqlx::query!("SELECT id FROM package WHERE id = $1 FOR NO KEY UPDATE", package.0).fetch_one(conn).await?;
+    Ok(())
 }
 
-/// Inserts a BUILDING build; None when somebody else has just taken the name.
-pub(super) async fn insert(conn: &mut PgConnection, new: &NewBuild<'_>, event: EventId) -> Result<Option<BuildId>> {
+/// Whether a draft is being promoted to this name.
+pub(super) async fn is_claimed(
+    conn: &mut PgConnection,
+    package: PackageId,
+    version: &str,
+    release: &str,
+) -> Result<bool> {
+    let is_claimed = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM pending_import JOIN build ON build.id = build_id
+               WHERE pkg_id = $1 AND version = $2 AND claims = $3) AS "is_claimed!""#,
+        package.0,
+        version,
+        release
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(is_claimed)
+}
+
+/// The draft that a task has under way.
+pub(super) async fn draft_of_task(
+    conn: &mut PgConnection,
+    task: TaskId,
+    package: PackageId,
+    version: &str,
+) -> Result<Option<BuildId>> {
     let id = sqlx::query_scalar!(
-        "INSERT INTO build (pkg_id, version, release, epoch, state, task_id, owner, source, extra, create_event, start_time)
-         VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10) ON CONFLICT (pkg_id, version, release) DO NOTHING RETURNING id",
-        new.package.0,
+        "SELECT id FROM build WHERE task_id = $1 AND pkg_id = $2 AND version = $3 AND draft AND state = 0 ORDER BY id DESC LIMIT 1",
+        task.0,
+        package.0,
+        version
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(id.map(BuildId))
+}
+
+/// Inserts a build; None when somebody else has just taken the name.
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    new: &NewBuild,
+    package: PackageId,
+    event: EventId,
+) -> Result<Option<BuildId>> {
+    let id = sqlx::query_scalar!(
+        "INSERT INTO build (id, pkg_id, version, release, epoch, draft, state, task_id, owner, source, extra, cg_id, volume_id,
+             create_event, start_time, completion_time)
+         OVERRIDING SYSTEM VALUE
+         SELECT next.id, $1, $2, CASE WHEN $5 THEN $3 || ',draft_' || next.id ELSE $3 END, $4, $5, $6::smallint, $7, $8, $9, $10, $11,
+             $12, $13, $14, CASE WHEN $6::smallint <> 0 THEN $15::timestamptz END
+         FROM (SELECT nextval(pg_get_serial_sequence('build', 'id')) AS id) AS next
+         ON CONFLICT (pkg_id, version, release) DO NOTHING RETURNING id",
+        package.0,
         new.version,
         new.release,
         new.epoch,
-        new.task.0,
+        new.draft,
+        new.state.number(),
+        new.task.map(|id| id.0),
         new.owner.0,
         new.source,
         new.extra,
+        new.cg.map(|id| id.0),
+        new.volume.0,
         event.0,
-        new.now
+        new.start,
+        new.completion
     )
     .fetch_optional(conn)
     .await?;
@@ -198,21 +233,27 @@ pub(super) async fn insert(conn: &mut PgConnection, new: &NewBuild<'_>, event: E
 }
 
 /// Gives a failed or cancelled build's row to a new attempt at the same name.
-pub(super) async fn recycle(conn: &mut PgConnection, build: BuildId, new: &NewBuild<'_>, event: EventId) -> Result<()> {
+pub(super) async fn recycle(conn: &mut PgConnection, build: BuildId, new: &NewBuild, event: EventId) -> Result<()> {
     sqlx::query!(
-        "UPDATE build SET state = 0, epoch = $2, task_id = $3, owner = $4, source = $5, extra = $6, create_event = $7,
-             start_time = $8, completion_time = NULL, volume_id = 0 WHERE id = $1",
+        "UPDATE build SET state = $2::smallint, epoch = $3, task_id = $4, owner = $5, source = $6, extra = $7, cg_id = coalesce($8, cg_id),
+             volume_id = $9, create_event = $10, start_time = $11,
+             completion_time = CASE WHEN $2::smallint <> 0 THEN $12::timestamptz END WHERE id = $1",
         build.0,
+        new.state.number(),
         new.epoch,
-        new.task.0,
+        new.task.map(|id| id.0),
         new.owner.0,
         new.source,
         new.extra,
+        new.cg.map(|id| id.0),
+        new.volume.0,
         event.0,
-        new.now
+        new.start,
+        new.completion
     )
     .execute(&mut *conn)
     .await?;
+    sqlx::query!("DELETE FROM build_types WHERE build_id = $1", build.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM pending_import WHERE build_id = $1", build.0).execute(conn).await?;
     Ok(())
 }
@@ -230,26 +271,34 @@ pub(super) async fn end(
         state.number(),
         now
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    give_up_reservations(conn, &[build.0]).await?;
     Ok(ended.rows_affected() == 1)
 }
 
-/// Ends the BUILDING builds of some tasks.
+/// Ends the BUILDING builds of some tasks. Answers them.
 pub(super) async fn end_of_tasks(
     conn: &mut PgConnection,
     tasks: &[i64],
     state: BuildState,
     now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE build SET state = $2, completion_time = $3 WHERE task_id = ANY($1) AND state = 0",
+) -> Result<Vec<BuildId>> {
+    let ended = sqlx::query_scalar!(
+        "UPDATE build SET state = $2, completion_time = $3 WHERE task_id = ANY($1) AND state = 0 RETURNING id",
         tasks,
         state.number(),
         now
     )
-    .execute(conn)
+    .fetch_all(&mut *conn)
     .await?;
+    give_up_reservations(conn, &ended).await?;
+    Ok(ended.into_iter().map(BuildId).collect())
+}
+
+/// What was reserved for builds that have ended is nobody's any more.
+async fn give_up_reservations(conn: &mut PgConnection, builds: &[i64]) -> Result<()> {
+    sqlx::query!("DELETE FROM build_reservations WHERE build_id = ANY($1)", builds).execute(conn).await?;
     Ok(())
 }
 
@@ -269,4 +318,78 @@ pub(super) async fn average_seconds(
     .fetch_one(conn)
     .await?;
     Ok(average)
+}
+
+/// Holds a build's row until the transaction ends.
+pub(super) async fn lock(conn: &mut PgConnection, build: BuildId) -> Result<()> {
+    sqlx::query!("SELECT id FROM build WHERE id = $1 FOR UPDATE", build.0).fetch_optional(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn set_owner(conn: &mut PgConnection, build: BuildId, owner: UserId) -> Result<()> {
+    sqlx::query!("UPDATE build SET owner = $2 WHERE id = $1", build.0, owner.0).execute(conn).await?;
+    Ok(())
+}
+
+/// Sets when a build ended. Answers whether it has ended.
+pub(super) async fn set_completion(conn: &mut PgConnection, build: BuildId, time: DateTime<Utc>) -> Result<bool> {
+    let set = sqlx::query!("UPDATE build SET completion_time = $2 WHERE id = $1 AND state <> 0", build.0, time);
+    Ok(set.execute(conn).await?.rows_affected() == 1)
+}
+
+/// Forgets what speaks of the files themselves: signatures, and what repos are made of.
+pub(super) async fn forget_files(conn: &mut PgConnection, build: BuildId) -> Result<()> {
+    sqlx::query!("DELETE FROM rpmsigs USING rpminfo WHERE rpminfo.id = rpm_id AND build_id = $1", build.0)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("DELETE FROM rpm_fragment USING rpminfo WHERE rpminfo.id = rpm_id AND build_id = $1", build.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn set_deleted(conn: &mut PgConnection, build: BuildId) -> Result<()> {
+    sqlx::query!("UPDATE build SET state = 2 WHERE id = $1", build.0).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes all that refers to a build, and leaves it cancelled.
+pub(super) async fn wipe(conn: &mut PgConnection, build: BuildId, now: DateTime<Utc>) -> Result<()> {
+    forget_files(conn, build).await?;
+    sqlx::query!("DELETE FROM buildroot_listing USING rpminfo WHERE rpminfo.id = rpm_id AND build_id = $1", build.0)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!(
+        "DELETE FROM archive_rpm_components WHERE rpm_id IN (SELECT id FROM rpminfo WHERE build_id = $1)
+             OR archive_id IN (SELECT id FROM archiveinfo WHERE build_id = $1)",
+        build.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM archive_components WHERE archive_id IN (SELECT id FROM archiveinfo WHERE build_id = $1)
+             OR component_id IN (SELECT id FROM archiveinfo WHERE build_id = $1)",
+        build.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM buildroot_archives USING archiveinfo WHERE archiveinfo.id = archive_id AND build_id = $1",
+        build.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM archiveinfo WHERE build_id = $1", build.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM rpminfo WHERE build_id = $1", build.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM build_types WHERE build_id = $1", build.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM build_reservations WHERE build_id = $1", build.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM tag_listing WHERE build_id = $1", build.0).execute(&mut *conn).await?;
+    sqlx::query!(
+        "UPDATE build SET state = 4, task_id = NULL, volume_id = 0, completion_time = coalesce(completion_time, $2) WHERE id = $1",
+        build.0,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

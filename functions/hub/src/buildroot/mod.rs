@@ -24,7 +24,7 @@ impl Handle for GetBuildroot {
         let filter = list::Filter { ids: Some(vec![self.buildroot_id.0]), ..list::Filter::default() };
         let found = list::list(cx.db().await?, &filter).await?.pop();
         match found {
-            None if self.strict => Err(Error::missing(format!("No buildroot with ID: {}", self.buildroot_id))),
+            None if self.strict => Err(Error::missing(format!("No such buildroot: {}", self.buildroot_id))),
             found => Ok(found),
         }
     }
@@ -58,7 +58,7 @@ impl Handle for ListBuildroots {
             rpm: self.rpm_id.map(|id| id.0),
             task: self.task_id.map(|id| id.0),
             repo: self.repo_id.map(|id| id.0),
-            is_none: self.archive_id.is_some(),
+            archive: self.archive_id.map(|id| id.0),
         };
         listing::in_memory(list::list(conn, &filter).await?, self.query_opts.as_ref())
     }

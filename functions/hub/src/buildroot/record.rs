@@ -83,7 +83,8 @@ impl Handle for SetBuildrootState {
                 self.task_id.0
             )
             .fetch_optional(cx.db().await?)
-            .await?;
+            .await?
+            .flatten();
             // told twice, it succeeds twice
             if now != Some(state.number()) {
                 return Err(fault(format!(
@@ -176,23 +177,25 @@ async fn add_external(cx: &mut Cx, rpms: &[InstalledRpm]) -> Result<()> {
     Ok(())
 }
 
-/// The ids of RPMs, each checked by its payload hash.
+/// The ids of RPMs, each checked by its payload hash. Of drafts that share a name it also tells which one was meant.
 async fn known(cx: &mut Cx, rpms: &[InstalledRpm]) -> Result<Vec<i64>> {
     let text = |part: fn(&InstalledRpm) -> &String| rpms.iter().map(|rpm| part(rpm).clone()).collect::<Vec<_>>();
     let repos: Vec<i64> = rpms.iter().map(|rpm| rpm.external_repo_id.map_or(0, |id| id.0)).collect();
     let rows = sqlx::query!(
         r#"SELECT rpminfo.id AS "id?", payloadhash AS "payloadhash?" FROM
-               unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-                   WITH ORDINALITY AS asked (name, version, release, arch, repo, number)
-               LEFT JOIN rpminfo ON rpminfo.name = asked.name AND rpminfo.version = asked.version
-                   AND rpminfo.release = asked.release AND rpminfo.arch = asked.arch
-                   AND rpminfo.external_repo_id = asked.repo AND draft IS NOT TRUE
+               unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+                   WITH ORDINALITY AS asked (name, version, release, arch, repo, hash, number)
+               LEFT JOIN LATERAL (
+                   SELECT id, payloadhash FROM rpminfo WHERE rpminfo.name = asked.name AND rpminfo.version = asked.version
+                       AND rpminfo.release = asked.release AND rpminfo.arch = asked.arch AND external_repo_id = asked.repo
+                   ORDER BY payloadhash = asked.hash DESC, draft IS TRUE, id DESC LIMIT 1) rpminfo ON true
            ORDER BY asked.number"#,
         &text(|rpm| &rpm.name),
         &text(|rpm| &rpm.version),
         &text(|rpm| &rpm.release),
         &text(|rpm| &rpm.arch),
-        &repos
+        &repos,
+        &text(|rpm| &rpm.payloadhash)
     )
     .fetch_all(cx.db().await?)
     .await?;

@@ -71,6 +71,17 @@ impl Cx {
         Ok(cx)
     }
 
+    /// The same caller at the same time, with a transaction begun: for a method that speaks to S3 between two of them.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn transaction(&mut self) -> Result<Self> {
+        self.release();
+        let mut cx = Self::internal(&self.hub, self.now).await?;
+        cx.caller = self.caller.clone();
+        Ok(cx)
+    }
+
     /// Begins the transaction.
     ///
     /// # Errors

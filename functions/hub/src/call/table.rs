@@ -65,6 +65,8 @@ impl Table {
         crate::content::methods(&mut table);
         crate::task::methods(&mut table);
         crate::build::methods(&mut table);
+        crate::archive::methods(&mut table);
+        crate::content_generator::methods(&mut table);
         crate::rpm::methods(&mut table);
         crate::buildroot::methods(&mut table);
         crate::repo::methods(&mut table);

@@ -10,7 +10,7 @@ use toji_protocol::{
     id::{BuildId, RepoId, TagId, TaskId},
     method::{Named, is_truthy, repo::Repo, target::BuildTarget},
     nvr::Nvr,
-    state::{RepoState, TaskState},
+    state::{BuildState, RepoState, TaskState},
     task::{
         TaskMethod,
         build::{BuildOpts, BuildTask, LABEL_REPO, LABEL_SRPM, LABEL_TAG},
@@ -360,8 +360,9 @@ async fn build_arches_in(hub: &Hub, job: Job, repo: RepoId, now: DateTime<Utc>) 
         ));
     }
     if !job.is_scratch() {
-        let init = init_build(&job, &srpm, &header)?;
-        build::init(&mut cx, &init).await?;
+        let new = new_build(&job, &srpm, &header, now)?;
+        let id = build::create(&mut cx, &new).await?;
+        build::kinds::add(cx.db().await?, id, "rpm").await?;
     }
     let average = match package {
         Some((package, _)) => build::average_seconds(cx.db().await?, package, Some(AVERAGE_MONTHS), now).await?,
@@ -426,24 +427,25 @@ fn dest_name(job: &Job) -> String {
     job.target.as_ref().map_or_else(|| job.build_tag_name.clone(), |target| target.dest_tag_name.clone())
 }
 
-fn init_build(job: &Job, srpm: &Srpm, header: &RpmHeader) -> Result<build::InitBuild> {
-    if job.opts.draft.unwrap_or(false) {
-        return Err(Error::invalid("draft builds are not offered yet; build without --draft"));
-    }
+fn new_build(job: &Job, srpm: &Srpm, header: &RpmHeader, now: DateTime<Utc>) -> Result<build::NewBuild> {
     let mut extra = serde_json::json!({ "source": { "original_url": srpm.original_url } });
     let metadata = job.opts.custom_user_metadata.as_ref().filter(|metadata| is_truthy(metadata));
     if let Some(metadata) = metadata {
         extra["custom_user_metadata"] = serde_json::to_value(metadata).map_err(Error::internal)?;
     }
-    Ok(build::InitBuild {
+    let nvr = Nvr {
         name: header.name.clone(),
         version: header.version.clone(),
         release: header.release.clone(),
-        epoch: header.epoch.map(i64::from),
-        task: job.row.id,
-        owner: job.row.owner,
+        epoch: None,
+    };
+    Ok(build::NewBuild {
+        state: BuildState::Building,
+        draft: job.opts.draft.unwrap_or(false),
+        task: Some(job.row.id),
         source: Some(srpm.source.clone()),
         extra: Some(extra),
+        ..build::NewBuild::empty(&nvr, header.epoch.map(i64::from), job.row.owner, now)
     })
 }
 
@@ -461,9 +463,8 @@ async fn harvest(hub: &Hub, job: &Job, now: DateTime<Utc>) -> Result<()> {
         return end(hub, task, None, now).await;
     }
     let build = build.ok_or_else(|| Error::internal(anyhow::anyhow!("task {task} has begun no build")))?;
-    if build.state == toji_protocol::state::BuildState::Building {
-        let nvr = Nvr { name: build.name, version: build.version, release: build.release, epoch: None };
-        import::run(hub, &job.row, build.id, &nvr, &found, now).await?;
+    if build.state == BuildState::Building {
+        import::run(hub, &job.row, &import::Home::of(&build), &found, now).await?;
     }
     end(hub, task, Some(build.id), now).await
 }

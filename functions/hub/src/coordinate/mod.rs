@@ -133,8 +133,9 @@ async fn fail(hub: &Hub, task: TaskId, error: &Error, now: DateTime<Utc>) -> Res
     let fault = String::from_utf8(fault).map_err(Error::internal)?;
     sql::end_coordinated(cx.db().await?, task, TaskState::Failed, &fault, now).await?;
     cancel_children(&mut cx, task).await?;
-    crate::build::fail_for_task(&mut cx, task).await?;
     crate::repo::problem_for_tasks(&mut cx, &[task.0]).await?;
+    // last: it takes the event
+    crate::build::fail_for_task(&mut cx, task).await?;
     advance_parent(&mut cx, row.parent);
     cx.commit().await
 }

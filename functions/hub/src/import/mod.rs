@@ -3,22 +3,27 @@
 //! First, a pending import is noted. Second, the files are copied to their final keys, outside any transaction. Third, one commit
 //! makes the build complete, guarded by its still being BUILDING. A crash before the last move leaves no row of the build's content; the same
 //! import run again copies the same bytes to the same keys, and only one commit passes the guard.
+//!
+//! - `rpm`, `header`: what an RPM must be; `copy`: to where it goes; `rows`, `record`: what is noted of it
 
+pub(crate) mod copy;
 mod header;
 mod record;
+pub(crate) mod rows;
+mod rpm;
 
 use std::collections::HashMap;
 
+pub(crate) use copy::{Copy, copy_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
+pub use header::read as read_header;
+pub use rpm::Home;
+pub(crate) use rpm::Incoming;
 use toji_protocol::{
-    id::{BuildId, BuildrootId, TaskId},
-    nvr::{Nvr, Nvra},
+    id::{BuildrootId, TaskId},
     object_key,
     task::build_arch::Built,
 };
-use toji_repodata::header::RpmHeader;
-
-pub use header::read as read_header;
 
 use crate::{
     Error, Hub, Result,
@@ -50,14 +55,6 @@ pub struct Harvest {
     pub rpms: Vec<Made>,
     /// The logs.
     pub logs: Vec<Made>,
-}
-
-/// An RPM that is to become part of the build.
-pub(crate) struct Incoming {
-    pub(crate) made: Made,
-    pub(crate) header: Box<RpmHeader>,
-    pub(crate) nvra: Nvra,
-    pub(crate) key: String,
 }
 
 fn refuse(message: impl Into<String>) -> Error {
@@ -109,18 +106,30 @@ pub async fn gather(cx: &mut Cx, children: &[(TaskRow, Built)]) -> Result<Harves
 pub async fn run(
     hub: &Hub,
     task: &TaskRow,
-    build: BuildId,
-    nvr: &Nvr,
+    home: &Home,
     harvest: &Harvest,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<()> {
-    let incoming: Vec<Incoming> = stream::iter(reads(hub, nvr, harvest)).buffered(AT_ONCE).try_collect().await?;
-    check(nvr, &incoming)?;
-    let copies = copies(nvr, harvest, &incoming);
+    let reads = harvest.rpms.iter().map(|made| Incoming::read(hub, &made.file, Some(made.buildroot)).boxed());
+    let reads: Vec<BoxFuture<'_, Result<Incoming>>> = reads.collect();
+    let incoming: Vec<Incoming> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    for rpm in &incoming {
+        rpm.check_source(home)?;
+    }
+    let copies = copies(home, harvest, &incoming);
     // noted only now: what is refused has copied nothing, and keeps nobody from trying again
-    record::begin(hub, task.id, build, now).await?;
-    copy_all(hub, &copies).await?;
-    record::complete(hub, task.id, build, incoming, &copies, now).await
+    record::begin(hub, task.id, home.build, now).await?;
+    copy_all(hub, &copies, None).await?;
+    record::complete(hub, task.id, home, incoming, &copies, now).await
+}
+
+fn copies(home: &Home, harvest: &Harvest, incoming: &[Incoming]) -> Vec<Copy> {
+    let rpms = incoming.iter().zip(&harvest.rpms);
+    let rpms = rpms.map(|(rpm, made)| Copy::new(Some(made.task), &made.file, rpm.key(home)));
+    let log = |made: &Made| object_key::build_log(&home.nvr, &made.arch, &made.file.name);
+    let logs = harvest.logs.iter().map(|made| Copy::new(Some(made.task), &made.file, log(made)));
+    // a run before may have moved some already
+    rpms.chain(logs).filter(|copy| copy.from != copy.to).collect()
 }
 
 /// A scratch build's files go to their owner's folder, and nothing is recorded but where they are.
@@ -131,84 +140,7 @@ pub async fn keep_scratch(hub: &Hub, user: &str, task: TaskId, harvest: &Harvest
     let dir = object_key::scratch_dir(user, task);
     let rpms = harvest.rpms.iter().map(|made| (made, format!("{dir}/{}", made.file.name)));
     let logs = harvest.logs.iter().map(|made| (made, format!("{dir}/logs/{}/{}", made.arch, made.file.name)));
-    let copies: Vec<Copy> = rpms.chain(logs).map(|(made, to)| Copy::new(made, to)).collect();
-    copy_all(hub, &copies).await?;
-    record::moved(&mut *hub.pool.acquire().await?, &copies).await
-}
-
-async fn copy_all(hub: &Hub, copies: &[Copy]) -> Result<()> {
-    let copying = |copy| copy_one(hub, copy).boxed();
-    let all: Vec<BoxFuture<'_, Result<()>>> = copies.iter().map(copying).collect();
-    stream::iter(all).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-    Ok(())
-}
-
-async fn copy_one(hub: &Hub, copy: &Copy) -> Result<()> {
-    Ok(hub.store.copy(&copy.from, &copy.to, copy.size).await?)
-}
-
-fn reads<'a>(hub: &'a Hub, nvr: &'a Nvr, harvest: &'a Harvest) -> Vec<BoxFuture<'a, Result<Incoming>>> {
-    harvest.rpms.iter().map(|made| read(hub, nvr, made).boxed()).collect()
-}
-
-/// A file's way to its final key.
-pub(crate) struct Copy {
-    pub(crate) task: TaskId,
-    pub(crate) name: String,
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) size: i64,
-}
-
-impl Copy {
-    fn new(made: &Made, to: String) -> Self {
-        Self { task: made.task, name: made.file.name.clone(), from: made.file.key.clone(), to, size: made.file.size }
-    }
-}
-
-fn copies(nvr: &Nvr, harvest: &Harvest, incoming: &[Incoming]) -> Vec<Copy> {
-    let rpms = incoming.iter().map(|rpm| Copy::new(&rpm.made, rpm.key.clone()));
-    let logs = harvest.logs.iter().map(|made| Copy::new(made, object_key::build_log(nvr, &made.arch, &made.file.name)));
-    // a run before may have moved some already
-    rpms.chain(logs).filter(|copy| copy.from != copy.to).collect()
-}
-
-async fn read(hub: &Hub, nvr: &Nvr, made: &Made) -> Result<Incoming> {
-    let header = read_header(hub, &made.file.key, made.file.size).await?;
-    let name = &made.file.name;
-    header.verify_digests().map_err(|error| refuse(format!("{name}: {error}")))?;
-    let nvra = Nvra {
-        nvr: Nvr {
-            name: header.name.clone(),
-            version: header.version.clone(),
-            release: header.release.clone(),
-            epoch: None,
-        },
-        arch: header.repo_arch().to_owned(),
-    };
-    if nvra.file_name() != *name {
-        return Err(refuse(format!("{name} is named wrongly: by its header it is {nvra}.rpm")));
-    }
-    if header.sigmd5.is_none() {
-        return Err(refuse(format!("{name} has no SIGMD5 in its signature header; build it with rpm 4")));
-    }
-    let key = object_key::rpm(nvr, &nvra);
-    Ok(Incoming { made: made.clone(), header: Box::new(header), nvra, key })
-}
-
-/// What belongs to a build: its own source RPM, and RPMs that name it.
-fn check(nvr: &Nvr, incoming: &[Incoming]) -> Result<()> {
-    for rpm in incoming {
-        if rpm.header.is_source {
-            if rpm.nvra.nvr.to_string() != nvr.to_string() {
-                return Err(refuse(format!("the source RPM is {}, but the build is {nvr}", rpm.nvra.nvr)));
-            }
-            continue;
-        }
-        let source = rpm.header.sourcerpm.as_deref().unwrap_or_default();
-        if source != format!("{nvr}.src.rpm") && source != format!("{nvr}.nosrc.rpm") {
-            return Err(refuse(format!("{} was made of {source}, but the build is {nvr}", rpm.nvra)));
-        }
-    }
-    Ok(())
+    let copies: Vec<Copy> = rpms.chain(logs).map(|(made, to)| Copy::new(Some(made.task), &made.file, to)).collect();
+    copy_all(hub, &copies, None).await?;
+    rows::moved(&mut *hub.pool.acquire().await?, &copies).await
 }

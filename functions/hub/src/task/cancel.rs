@@ -67,8 +67,9 @@ async fn cancel_all(cx: &mut Cx, tasks: &[i64]) -> Result<()> {
         }
     }
     let ids: Vec<i64> = cancelled.iter().map(|row| row.id).collect();
-    build::cancel_for_tasks(cx, &ids).await?;
-    repo::problem_for_tasks(cx, &ids).await
+    repo::problem_for_tasks(cx, &ids).await?;
+    // last: it takes the event
+    build::cancel_for_tasks(cx, &ids).await
 }
 
 /// The caller's right to stop a task: its own, or an admin's.

@@ -1,8 +1,11 @@
 //! Tags and what belongs to them, through the hub's calls, on a database of each test's own.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+#![recursion_limit = "256"]
 
+mod build_life;
 mod content;
+mod content_generators;
 mod external_repos;
 mod groups;
 mod history;

@@ -191,6 +191,11 @@ impl World {
         .fetch_one(&self.pool)
         .await
         .unwrap();
+        sqlx::query("INSERT INTO build_types (build_id, btype_id) SELECT $1, id FROM btype WHERE name = 'rpm'")
+            .bind(build)
+            .execute(&self.pool)
+            .await
+            .unwrap();
         for arch in ["src", "x86_64"] {
             sqlx::query(
                 "INSERT INTO rpminfo (build_id, name, version, release, arch, payloadhash, size, buildtime)
