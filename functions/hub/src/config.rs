@@ -30,6 +30,10 @@ pub struct Config {
     pub expired_repo_lifetime: TimeDelta,
     /// How long a waitrepo task waits.
     pub wait_repo_timeout: TimeDelta,
+    /// Where web pages are, without a slash at the end; None = beside the files.
+    pub web_url: Option<String>,
+    /// Who is told by mail, and how.
+    pub mail: MailConfig,
     /// How repo files are compressed where the tag does not say (`repo.compression`).
     pub repo_compression: toji_repodata::repo::Compression,
     /// The deployment's own policies. Those that `policy.set` stores go before them.
@@ -54,11 +58,59 @@ impl Default for Config {
             repo_lifetime: TimeDelta::days(7),
             expired_repo_lifetime: TimeDelta::days(7),
             wait_repo_timeout: TimeDelta::minutes(120),
+            web_url: None,
+            mail: MailConfig::default(),
             repo_compression: toji_repodata::repo::Compression::Zstd,
             policies: PolicyFile::default(),
             missing_policy_ok: true,
             verbose_policy: false,
         }
+    }
+}
+
+impl Config {
+    /// Where web pages are, without a slash at the end.
+    pub fn web_url(&self) -> String {
+        match &self.web_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("{}/koji", self.topurl.trim_end_matches("/kojifiles")),
+        }
+    }
+}
+
+/// Who is told by mail, and how.
+#[derive(Clone, Debug)]
+pub struct MailConfig {
+    /// Nobody is told anything.
+    pub is_off: bool,
+    /// The domain of users' addresses, which are `name@domain`; None = `localhost`.
+    pub domain: Option<String>,
+    /// Those who submitted a build or own its package are told when all went well, too.
+    pub on_success: bool,
+    /// The sender's address; None = `toji` in the domain.
+    pub from: Option<String>,
+}
+
+impl Default for MailConfig {
+    fn default() -> Self {
+        Self { is_off: false, domain: None, on_success: true, from: None }
+    }
+}
+
+impl MailConfig {
+    /// The domain of users' addresses.
+    pub fn domain(&self) -> &str {
+        self.domain.as_deref().unwrap_or("localhost")
+    }
+
+    /// A user's address.
+    pub fn address(&self, name: &str) -> String {
+        format!("{name}@{}", self.domain())
+    }
+
+    /// The sender's address.
+    pub fn sender(&self) -> String {
+        self.from.clone().unwrap_or_else(|| self.address("toji"))
     }
 }
 

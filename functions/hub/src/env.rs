@@ -28,7 +28,7 @@ use toji_store::{Store, StoreAccess};
 
 use crate::{
     Error, Hub,
-    config::{Config, Issued, QueueCredentials},
+    config::{Config, Issued, MailConfig, QueueCredentials},
     policy::PolicyFile,
 };
 
@@ -91,6 +91,8 @@ impl Hub {
         if let Some(verbose) = parsed("TOJI_VERBOSE_POLICY")? {
             config.verbose_policy = verbose;
         }
+        config.web_url = optional("TOJI_WEB_URL");
+        config.mail = mail()?;
         let keys = match (optional("AWS_ACCESS_KEY_ID"), optional("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) if endpoint.is_some() => Some(Credentials::from_keys(id, secret, None)),
             _ => None,
@@ -99,6 +101,20 @@ impl Hub {
         let queues = Queues::new(queue_access.client().await, &prefix);
         Ok(Self::new(pool, store, queues, Box::new(SameForAll { endpoint, region, keys }), config))
     }
+}
+
+/// Settings of mail; whoever sends it reads more.
+///
+/// # Errors
+/// When a variable makes no sense.
+pub fn mail() -> Result<MailConfig, EnvError> {
+    let default = MailConfig::default();
+    Ok(MailConfig {
+        is_off: parsed("TOJI_DISABLE_NOTIFICATIONS")?.unwrap_or(default.is_off),
+        domain: optional("TOJI_EMAIL_DOMAIN"),
+        on_success: parsed("TOJI_NOTIFY_ON_SUCCESS")?.unwrap_or(default.on_success),
+        from: optional("TOJI_MAIL_FROM"),
+    })
 }
 
 fn optional(name: &str) -> Option<String> {

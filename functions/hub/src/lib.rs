@@ -36,6 +36,7 @@ pub mod package;
 pub mod policy;
 pub mod repo;
 pub mod rpm;
+pub mod search;
 pub mod session;
 pub mod sweep;
 pub mod system;

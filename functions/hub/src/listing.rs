@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// When `order` names another column.
 pub fn sql_tail(opts: &QueryOpts, columns: &[(&str, &str)]) -> Result<String> {
     let mut tail = String::new();
-    if let Some(order) = &opts.order {
+    if let Some(order) = order(opts) {
         let mut keys = Vec::new();
         for word in order.split(',') {
             let (name, direction) = match word.trim().strip_prefix('-') {
@@ -40,10 +40,16 @@ pub fn sql_tail(opts: &QueryOpts, columns: &[(&str, &str)]) -> Result<String> {
     Ok(tail)
 }
 
+/// What to sort by; an empty text is nothing.
+fn order(opts: &QueryOpts) -> Option<&str> {
+    opts.order.as_deref().filter(|order| !order.is_empty())
+}
+
+/// As in Koji, 0 is the same as nothing.
 fn positive(name: &str, number: Option<i64>) -> Result<Option<i64>> {
     match number {
         Some(number) if number < 0 => Err(Error::parameter(format!("{name} must not be negative"))),
-        number => Ok(number),
+        number => Ok(number.filter(|number| *number > 0)),
     }
 }
 
@@ -55,15 +61,22 @@ pub fn shape<T: Serialize>(rows: Vec<T>, opts: Option<&QueryOpts>) -> Result<Lis
     }
 }
 
+/// How many of some rows an offset and a limit leave.
+///
+/// # Errors
+/// When one of them is negative.
+pub fn counted<T>(rows: i64, opts: &QueryOpts) -> Result<Listing<T>> {
+    let left = rows - positive("offset", opts.offset)?.unwrap_or(0);
+    Ok(Listing::Count(left.max(0).min(positive("limit", opts.limit)?.unwrap_or(i64::MAX))))
+}
+
 /// Counts, sorts and cuts rows that are few enough to be all in memory.
 pub fn in_memory<T: Serialize>(mut rows: Vec<T>, opts: Option<&QueryOpts>) -> Result<Listing<T>> {
     let Some(opts) = opts else { return Ok(Listing::Rows(rows)) };
     if opts.count_only {
-        let left = rows.len() as i64 - positive("offset", opts.offset)?.unwrap_or(0);
-        let count = left.max(0).min(positive("limit", opts.limit)?.unwrap_or(i64::MAX));
-        return Ok(Listing::Count(count));
+        return counted(rows.len() as i64, opts);
     }
-    if let Some(order) = &opts.order {
+    if let Some(order) = order(opts) {
         rows = sort(rows, order)?;
     }
     let offset = positive("offset", opts.offset)?.unwrap_or(0) as usize;
@@ -94,7 +107,7 @@ fn sort<T: Serialize>(rows: Vec<T>, order: &str) -> Result<Vec<T>> {
 }
 
 /// As Postgres sorts: nil last.
-fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+pub(crate) fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     match (a, b) {
         (Some(Value::Int(a)), Some(Value::Int(b))) => a.cmp(b),
         (Some(Value::Double(a)), Some(Value::Double(b))) => a.total_cmp(b),
@@ -107,9 +120,14 @@ fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     }
 }
 
+/// A row's values, in the order of their names, as in Koji.
 fn members<T: Serialize>(row: &T) -> Result<Vec<Value>> {
     match to_value(row)? {
-        Value::Struct(map) => Ok(map.into_iter().map(|(_, value)| value).collect()),
+        Value::Struct(map) => {
+            let mut members: Vec<(String, Value)> = map.into_iter().collect();
+            members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Ok(members.into_iter().map(|(_, value)| value).collect())
+        }
         value => Ok(vec![value]),
     }
 }
@@ -163,6 +181,25 @@ mod tests {
         assert_eq!(ids(in_memory(rows(), Some(&cut)).unwrap()), [2]);
         assert!(in_memory(rows(), Some(&opts("nosuch"))).is_err());
         assert!(in_memory(rows(), Some(&QueryOpts { limit: Some(-1), ..QueryOpts::default() })).is_err());
+    }
+
+    #[test]
+    fn zero_is_nothing() {
+        let opts = QueryOpts { limit: Some(0), offset: Some(0), order: Some(String::new()), ..QueryOpts::default() };
+        assert_eq!(ids(in_memory(rows(), Some(&opts)).unwrap()), [1, 2, 3]);
+        assert_eq!(sql_tail(&opts, &[]).unwrap(), "");
+    }
+
+    #[test]
+    fn lists_have_their_values_in_the_order_of_names() {
+        #[derive(Serialize)]
+        struct Row {
+            b: i64,
+            a: i64,
+        }
+        let opts = QueryOpts { as_list: true, ..QueryOpts::default() };
+        let Listing::Lists(lists) = in_memory(vec![Row { b: 2, a: 1 }], Some(&opts)).unwrap() else { panic!() };
+        assert_eq!(lists, [[Value::Int(1), Value::Int(2)]]);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use crate::{Error, Result, error::FaultCode};
 
-const MAX: usize = 256;
+/// The most characters of a name.
+pub const MAX: usize = 256;
 
 /// A tag's, target's, host's, channel's, package's … name: letters, digits and `/ _ . + -`.
 ///

@@ -22,6 +22,7 @@ pub mod package;
 pub mod policy;
 pub mod repo;
 pub mod rpm;
+pub mod search;
 pub mod session;
 pub mod system;
 pub mod tag;

@@ -31,6 +31,12 @@ method! {
         args "args": Vec<Value> = rest,
     }
 
+    /// Fails with an error of the hub's own, for who wants to see what one looks like.
+    RaiseFault = "fault", Anonymous, Read => () {}
+
+    /// Fails with an ordinary fault, for who wants to see what one looks like.
+    RaiseError = "error", Anonymous, Read => () {}
+
     /// The version of Koji's API that is spoken: 1.
     GetApiVersion = "getAPIVersion", Anonymous, Read => i64 {}
 
@@ -42,6 +48,42 @@ method! {
 
     /// Whether Windows builds are possible: they are not.
     WinEnabled = "winEnabled", Anonymous, Read => bool {}
+
+    /// The hub's settings.
+    ShowOpts = "showOpts", Permission("admin"), Read => Value {
+        /// As a text; otherwise a struct.
+        as_string "as_string": bool = yes,
+    }
+
+    /// Calls another method, one that only reads, and counts what it answers: items, members, 0 for nil, 1 for all else.
+    Count = "count", Anonymous, Read => i64 {
+        /// The method.
+        method_name "methodName": String = required,
+        /// Its arguments by position.
+        args "args": Vec<Value> = rest,
+        /// Its arguments by name.
+        kw "kw": Named = named,
+    }
+
+    /// Calls another method, one that only reads and lists, and answers a part of the list.
+    FilterResults = "filterResults", Anonymous, Read => Option<Vec<Value>> {
+        /// The method.
+        method_name "methodName": String = required,
+        /// Its arguments by position.
+        args "args": Vec<Value> = rest,
+        /// Its arguments by name, and `filterOpts`: `order` (a member, `-` in front sorts downwards), `noneGreatest`, `offset`, `limit`.
+        kw "kw": Named = named,
+    }
+
+    /// The same as `filterResults`, with the length of the whole list before it.
+    CountAndFilterResults = "countAndFilterResults", Anonymous, Read => (i64, Option<Vec<Value>>) {
+        /// The method.
+        method_name "methodName": String = required,
+        /// Its arguments by position.
+        args "args": Vec<Value> = rest,
+        /// Its arguments by name, and `filterOpts`.
+        kw "kw": Named = named,
+    }
 
     /// Every method with its arguments.
     ListApi = "_listapi", Anonymous, Read => Vec<ListedMethod> {}

@@ -189,7 +189,7 @@ pub(super) async fn list(conn: &mut PgConnection, asked: ListBuilds) -> Result<L
         }
     }
     if opts.count_only {
-        return Ok(Listing::Count(sql.build_query_scalar().fetch_one(conn).await?));
+        return listing::counted(sql.build_query_scalar().fetch_one(conn).await?, &opts);
     }
     sql.push(listing::sql_tail(&opts, COLUMNS)?);
     let rows = sql.build().fetch_all(conn).await?;

@@ -68,6 +68,7 @@ impl Table {
         crate::archive::methods(&mut table);
         crate::content_generator::methods(&mut table);
         crate::rpm::methods(&mut table);
+        crate::search::methods(&mut table);
         crate::buildroot::methods(&mut table);
         crate::repo::methods(&mut table);
         crate::upload::methods(&mut table);

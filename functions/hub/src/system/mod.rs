@@ -1,11 +1,15 @@
-//! The server itself: greetings, versions, and what there is to call.
+//! The server itself: greetings, versions, its settings (`options`), what there is to call, and calls within calls (`wrap`).
+
+mod options;
+mod wrap;
 
 use toji_protocol::{
     method::{
         Param, ParamKind,
         system::{
-            Echo, Event, GetApiVersion, GetEvent, GetKojiVersion, GetLastEvent, Hello, ListApi, ListMethods,
-            ListedMethod, MavenEnabled, MethodHelp, MethodSignature, WinEnabled,
+            Count, CountAndFilterResults, Echo, Event, FilterResults, GetApiVersion, GetEvent, GetKojiVersion,
+            GetLastEvent, Hello, ListApi, ListMethods, ListedMethod, MavenEnabled, MethodHelp, MethodSignature,
+            RaiseError, RaiseFault, ShowOpts, WinEnabled,
         },
     },
     time::Time,
@@ -25,6 +29,12 @@ pub(crate) fn methods(table: &mut Table) {
     table
         .add::<Hello>()
         .add::<Echo>()
+        .add::<RaiseFault>()
+        .add::<RaiseError>()
+        .add::<ShowOpts>()
+        .add::<Count>()
+        .add::<FilterResults>()
+        .add::<CountAndFilterResults>()
         .add::<GetApiVersion>()
         .add::<GetKojiVersion>()
         .add::<MavenEnabled>()
@@ -46,6 +56,18 @@ impl Handle for Hello {
 impl Handle for Echo {
     async fn handle(self, _cx: &mut Cx) -> Result<Vec<Value>> {
         Ok(self.args)
+    }
+}
+
+impl Handle for RaiseFault {
+    async fn handle(self, _cx: &mut Cx) -> Result<()> {
+        Err(Error::internal(anyhow::anyhow!("somebody called the method `fault`, which fails on purpose")))
+    }
+}
+
+impl Handle for RaiseError {
+    async fn handle(self, _cx: &mut Cx) -> Result<()> {
+        Err(Error::invalid("test error"))
     }
 }
 

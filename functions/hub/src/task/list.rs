@@ -62,7 +62,7 @@ impl Handle for ListTasks {
             condition(conn, &mut sql, &name, value).await?;
         }
         if query.count_only {
-            return Ok(Listing::Count(sql.build_query_scalar().fetch_one(conn).await?));
+            return listing::counted(sql.build_query_scalar().fetch_one(conn).await?, &query);
         }
         sql.push(listing::sql_tail(&query, COLUMNS)?);
         let rows = sql.build().fetch_all(conn).await?;

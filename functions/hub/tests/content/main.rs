@@ -16,6 +16,8 @@ mod packages;
 mod policies;
 mod policy_hooks;
 mod policy_tests;
+mod search;
+mod system;
 mod tags;
 mod targets;
 mod users;
