@@ -10,6 +10,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use toji_hub::{Hub, config::Config, policy::PolicyFile};
+use toji_mail::Postman;
 use toji_protocol::queue_name::QueueName;
 use toji_repo::HttpFetch;
 use tokio::{
@@ -53,6 +54,8 @@ pub struct Settings {
     pub aws_endpoint: Option<String>,
     /// A folder of RPM repositories that is served at `/minidistro/`.
     pub demo_repo: Option<PathBuf>,
+    /// The mail server (`smtp://…`); None = letters become files in the folder `mail` below the data.
+    pub smtp_url: Option<String>,
     /// How long a silent builder keeps its task; None = the hub's own idea.
     pub lease: Option<TimeDelta>,
     /// The deployment's own policies.
@@ -97,7 +100,7 @@ impl Local {
         let (stop, _) = watch::channel(false);
         let mut parts = JoinSet::new();
         parts.spawn(serve(listener, router, stop.subscribe()));
-        work(&mut parts, &hub, HttpFetch::new()?, &stop);
+        work(&mut parts, &hub, HttpFetch::new()?, postman(&settings)?, &stop);
         let (stop_builder, _) = watch::channel(false);
         let mut builder = JoinSet::new();
         if let Some(config) = settings.builder {
@@ -121,16 +124,27 @@ impl Local {
 async fn hub(settings: &Settings, cloud: &Cloud, server_url: &str) -> Result<Hub> {
     let pool = database(&settings.database_url).await?;
     toji_hub::MIGRATIONS.run(&pool).await.context("cannot bring the database's schema up to date")?;
-    let mut config = Config { topurl: format!("{server_url}/kojifiles"), ..Config::default() };
+    let topurl = format!("{server_url}/kojifiles");
+    let mut config = Config { topurl, mail: toji_hub::env::mail()?, ..Config::default() };
     config.policies = settings.policies.clone();
     if let Some(lease) = settings.lease {
         config.lease = lease;
     }
     let (store, queues) = (cloud.store().await?, cloud.queues().await);
-    for queue in [QueueName::Coordinator, QueueName::Repo] {
+    for queue in [QueueName::Coordinator, QueueName::Repo, QueueName::Mail] {
         queues.url(&queue).await?;
     }
     Ok(Hub::new(pool, store, queues, cloud.queue_credentials(), config))
+}
+
+/// Who takes letters away.
+fn postman(settings: &Settings) -> Result<Postman> {
+    if let Some(url) = &settings.smtp_url {
+        return Postman::smtp(url).context("the mail server's URL makes no sense");
+    }
+    let folder = settings.data.join("mail");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(Postman::folder(&folder))
 }
 
 /// Connects to Postgres, which may still be starting.
@@ -170,7 +184,7 @@ async fn build(config: toji_builder::Config, stop: watch::Receiver<bool>) {
 }
 
 /// The loops that stand for Lambda's triggers.
-fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, stop: &watch::Sender<bool>) {
+fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, stop: &watch::Sender<bool>) {
     let advance = |hub: Hub, body: String| async move { toji_coordinator::handle(&hub, &body, Utc::now()).await };
     parts.spawn(consume(hub.clone(), QueueName::Coordinator, advance, stop.subscribe()));
     let make = move |hub: Hub, body: String| {
@@ -178,6 +192,12 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, stop: &watch::Send
         async move { toji_repo::handle(&hub, &body, Utc::now(), &fetch).await }
     };
     parts.spawn(consume(hub.clone(), QueueName::Repo, make, stop.subscribe()));
+
+    let mail = move |hub: Hub, body: String| {
+        let postman = postman.clone();
+        async move { toji_mail::handle(&hub, &body, Utc::now(), &postman).await }
+    };
+    parts.spawn(consume(hub.clone(), QueueName::Mail, mail, stop.subscribe()));
 
     let seconds = Duration::from_secs;
     let outbox = |hub: Hub, now| async move { toji_hub::outbox::run_once(&hub, now).await };

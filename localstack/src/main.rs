@@ -55,6 +55,9 @@ struct Serve {
     /// A folder of RPM repositories to serve at /minidistro/
     #[arg(long, value_name = "FOLDER")]
     demo_repo: Option<PathBuf>,
+    /// The mail server, as smtp://host or smtps://user:password@host; otherwise letters become files below the data
+    #[arg(long, value_name = "URL", env = "TOJI_SMTP_URL", hide_env_values = true)]
+    smtp_url: Option<String>,
     /// Run a builder in this process, too, with these settings
     #[arg(long, value_name = "FILE")]
     builder_config: Option<PathBuf>,
@@ -101,6 +104,7 @@ async fn run(serve: Serve) -> Result<()> {
         admin_token: serve.admin_token,
         aws_endpoint: serve.aws_endpoint,
         demo_repo: serve.demo_repo,
+        smtp_url: serve.smtp_url.filter(|url| !url.is_empty()),
         lease: serve.lease_seconds.map(TimeDelta::seconds),
         policies: serve.policies.unwrap_or_default(),
         builder: serve.builder_config.as_deref().map(toji_builder::Config::load).transpose()?,

@@ -33,6 +33,7 @@ async fn settings(pool: &PgPool, data: &Path) -> Settings {
         admin_token: TOKEN.to_owned(),
         aws_endpoint: None,
         demo_repo: Some(data.to_owned()),
+        smtp_url: None,
         lease: None,
         policies: toji_hub::policy::PolicyFile::default(),
         builder: None,

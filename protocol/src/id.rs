@@ -60,6 +60,10 @@ ids! {
     GroupId,
     /// A builder machine.
     HostId,
+    /// A user's wish not to be told of builds.
+    NotificationBlockId,
+    /// A user's wish to be told of builds.
+    NotificationId,
     /// A package name.
     PackageId,
     /// A permission.

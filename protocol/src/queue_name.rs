@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChannelId, HostId, TaskId};
+use crate::{
+    id::{BuildId, ChannelId, HostId, TagId, TaskId, UserId},
+    state::BuildState,
+};
 
 /// A bin of tasks: a channel and an architecture, as `<channel id>-<arch>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +37,8 @@ pub enum QueueName {
     Coordinator,
     /// Repos to be made.
     Repo,
+    /// What people are to be told by mail.
+    Mail,
 }
 
 impl std::fmt::Display for QueueName {
@@ -44,6 +49,7 @@ impl std::fmt::Display for QueueName {
             QueueName::Host(host) => write!(f, "host-{host}"),
             QueueName::Coordinator => f.write_str("coordinator"),
             QueueName::Repo => f.write_str("repo"),
+            QueueName::Mail => f.write_str("mail"),
         }
     }
 }
@@ -56,6 +62,7 @@ impl std::str::FromStr for QueueName {
         match name {
             "coordinator" => Ok(QueueName::Coordinator),
             "repo" => Ok(QueueName::Repo),
+            "mail" => Ok(QueueName::Mail),
             _ => {
                 if let Some(bin) = name.strip_prefix("tasks-") {
                     Ok(QueueName::Bin(Bin(bin.to_owned())))
@@ -111,6 +118,36 @@ pub struct MakeRepo {
     pub task: TaskId,
 }
 
+/// For the mail function: something has happened that somebody may want to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "lowercase")]
+pub enum Notice {
+    /// A task's build has ended.
+    Build {
+        /// The build.
+        build: BuildId,
+        /// How it ended: by the time somebody reads this, it may have begun anew.
+        state: BuildState,
+        /// Who ended it; nil = the hub.
+        by: Option<UserId>,
+    },
+    /// A build was tagged, untagged or moved, or could not be.
+    Tag {
+        /// The build.
+        build: BuildId,
+        /// Where it was tagged.
+        into: Option<TagId>,
+        /// Where it was untagged.
+        from: Option<TagId>,
+        /// By whom; nil = the hub.
+        by: Option<UserId>,
+        /// Why it could not be; nil = it was.
+        failure: Option<String>,
+        /// When, in seconds.
+        at: f64,
+    },
+}
+
 /// A builder's queues, and credentials that open only those.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueueUrls {
@@ -150,6 +187,7 @@ mod tests {
         for queue in [
             QueueName::Coordinator,
             QueueName::Repo,
+            QueueName::Mail,
             QueueName::Host(HostId(4)),
             QueueName::Bin(Bin::new(ChannelId(1), "x86_64")),
         ] {

@@ -31,6 +31,7 @@ pub mod host;
 pub mod import;
 pub mod listing;
 pub mod name;
+pub mod notification;
 pub mod outbox;
 pub mod package;
 pub mod policy;

@@ -18,6 +18,7 @@ pub mod content_generator;
 pub mod external_repo;
 pub mod group;
 pub mod host;
+pub mod notification;
 pub mod package;
 pub mod policy;
 pub mod repo;

@@ -7,7 +7,7 @@ use toji_protocol::{
 };
 
 use super::{history, sql};
-use crate::{Result, call::Cx};
+use crate::{Result, call::Cx, notification};
 
 /// An import may be running for as long as a function may run; until then nobody takes its build over.
 pub(crate) const IMPORT_RUNS: TimeDelta = TimeDelta::minutes(16);
@@ -31,6 +31,9 @@ pub async fn cancel_for_tasks(cx: &mut Cx, tasks: &[i64]) -> Result<()> {
 async fn end_for_tasks(cx: &mut Cx, tasks: &[i64], state: BuildState) -> Result<()> {
     let now = cx.now;
     let ended = sql::end_of_tasks(cx.db().await?, tasks, state, now).await?;
+    for build in &ended {
+        notification::build_ended(cx, *build, state);
+    }
     history::note(cx, &ended).await
 }
 

@@ -67,6 +67,7 @@ impl Table {
         crate::build::methods(&mut table);
         crate::archive::methods(&mut table);
         crate::content_generator::methods(&mut table);
+        crate::notification::methods(&mut table);
         crate::rpm::methods(&mut table);
         crate::search::methods(&mut table);
         crate::buildroot::methods(&mut table);

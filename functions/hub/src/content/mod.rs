@@ -20,7 +20,7 @@ use crate::{
     Error, Result, build,
     call::{Cx, Handle, Table},
     error::FaultCode,
-    package, policy, repo, tag,
+    notification, package, policy, repo, tag,
     task::{self, NewTask},
     user,
 };
@@ -201,7 +201,11 @@ impl Handle for TagBuildBypass {
         let (to, _) = tag::require(conn, &self.tag).await?;
         let build = build::require(conn, &self.build).await?;
         allow(cx, &Change { tag: Some(to), from: None, build }, None, self.force).await?;
-        tag(cx, to, build, self.force).await
+        tag(cx, to, build, self.force).await?;
+        if self.notify {
+            notification::tagged(cx, build, Some(to), None, None);
+        }
+        Ok(())
     }
 }
 
@@ -211,7 +215,9 @@ impl Handle for UntagBuild {
         let (from, _) = tag::require(conn, &self.tag).await?;
         let build = build::require(conn, &self.build).await?;
         allow(cx, &Change { tag: None, from: Some(from), build }, None, self.force).await?;
-        untag(cx, from, build, self.strict, self.force).await
+        untag(cx, from, build, self.strict, self.force).await?;
+        notification::tagged(cx, build, None, Some(from), None);
+        Ok(())
     }
 }
 
@@ -221,6 +227,10 @@ impl Handle for UntagBuildBypass {
         let (from, _) = tag::require(conn, &self.tag).await?;
         let build = build::require(conn, &self.build).await?;
         allow(cx, &Change { tag: None, from: Some(from), build }, None, self.force).await?;
-        untag(cx, from, build, self.strict, self.force).await
+        untag(cx, from, build, self.strict, self.force).await?;
+        if self.notify {
+            notification::tagged(cx, build, None, Some(from), None);
+        }
+        Ok(())
     }
 }

@@ -137,6 +137,9 @@ async fn fail(hub: &Hub, task: TaskId, error: &Error, now: DateTime<Utc>) -> Res
     // last: it takes the event
     crate::build::fail_for_task(&mut cx, task).await?;
     advance_parent(&mut cx, row.parent);
+    if row.method == TagBuildTask::METHOD {
+        tag_build::failed(&mut cx, &row, error).await?;
+    }
     cx.commit().await
 }
 

@@ -5,10 +5,19 @@ use toji_protocol::{id::TaskId, task::tag_build::TagBuildTask};
 
 use super::{close, encoded, open, request};
 use crate::{
-    Hub, Result,
+    Error, Hub, Result,
     call::{Cx, act_as},
-    content,
+    content, notification,
+    task::TaskRow,
 };
+
+/// Lets those who want to know know that it could not be done.
+pub(super) async fn failed(cx: &mut Cx, row: &TaskRow, error: &Error) -> Result<()> {
+    let asked: TagBuildTask = request(row)?;
+    act_as(cx, row.owner).await?;
+    notification::tagged(cx, asked.build_id, asked.tag_id, asked.fromtag, Some(error.to_string()));
+    Ok(())
+}
 
 pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> {
     let mut cx = Cx::internal(hub, now).await?;
@@ -22,6 +31,9 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     }
     if let Some(tag) = asked.tag_id {
         content::tag(&mut cx, tag, asked.build_id, asked.force).await?;
+    }
+    if !asked.ignore_success {
+        notification::tagged(&mut cx, asked.build_id, asked.tag_id, asked.fromtag, None);
     }
     close(&mut cx, &row, encoded(&())?).await?;
     cx.commit().await

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use toji_protocol::{
     id::{BuildId, TaskId},
-    state::TaskState,
+    state::{BuildState, TaskState},
 };
 
 use super::{
     Copy, Home, Incoming,
     rows::{Rows, moved},
 };
-use crate::{Error, Hub, Result, build::history, call::Cx, task::sql::lock};
+use crate::{Error, Hub, Result, build::history, call::Cx, notification, task::sql::lock};
 
 /// Notes that an import runs, so that nobody else takes the build's name while it may still copy files.
 ///
@@ -69,5 +69,6 @@ pub(super) async fn complete(
     moved(cx.db().await?, copies).await?;
     sqlx::query!("DELETE FROM pending_import WHERE build_id = $1", build.0).execute(cx.db().await?).await?;
     history::note(&mut cx, &[build]).await?;
+    notification::build_ended(&mut cx, build, BuildState::Complete);
     cx.commit().await
 }

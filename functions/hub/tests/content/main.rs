@@ -12,6 +12,7 @@ mod history;
 mod hosts;
 mod inheritance;
 mod membership;
+mod notifications;
 mod packages;
 mod policies;
 mod policy_hooks;
