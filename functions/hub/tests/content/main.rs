@@ -18,6 +18,7 @@ mod policies;
 mod policy_hooks;
 mod policy_tests;
 mod search;
+mod sweep;
 mod system;
 mod tags;
 mod targets;

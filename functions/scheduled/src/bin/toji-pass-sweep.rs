@@ -1,4 +1,4 @@
-//! Deletes what is left over: old receipts and sessions, and the copies of imports that came to nothing.
+//! Deletes what is left over: old receipts, sessions and scratch builds, and the copies of imports that came to nothing.
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
