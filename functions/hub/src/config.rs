@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin};
 use chrono::TimeDelta;
 use toji_protocol::{id::HostId, queue_name::QueueUrls};
 
-use crate::{Result, policy::PolicyFile};
+use crate::{Result, policy::PolicyFile, sidetag};
 
 /// What a deployment may set.
 #[derive(Clone, Debug)]
@@ -42,6 +42,10 @@ pub struct Config {
     pub missing_policy_ok: bool,
     /// Who is denied is told the rule: Koji's `VerbosePolicy`.
     pub verbose_policy: bool,
+    /// How side tags are.
+    pub sidetags: sidetag::Settings,
+    /// The kinds of tasks of which what a failed one left is kept; None = all.
+    pub save_failed_tree: Option<Vec<String>>,
 }
 
 impl Default for Config {
@@ -64,6 +68,8 @@ impl Default for Config {
             policies: PolicyFile::default(),
             missing_policy_ok: true,
             verbose_policy: false,
+            sidetags: sidetag::Settings::default(),
+            save_failed_tree: Some(vec!["buildArch".to_owned()]),
         }
     }
 }

@@ -10,6 +10,12 @@
 //! | `TOJI_POLICY` | the deployment's policies: the path of a file as in `policy::file`, or its text |
 //! | `TOJI_MISSING_POLICY_OK` | `false`: a policy that is not there denies |
 //! | `TOJI_VERBOSE_POLICY` | `true`: who is denied is told the rule |
+//! | `TOJI_SIDETAG_NAMES` | what side tags are called; `{basetag}-side-{tag_id}` unless said |
+//! | `TOJI_SIDETAG_SUFFIXES` | what users may have added to the name, with commas between |
+//! | `TOJI_SIDETAG_QUOTA` | the most side tags that a user may have |
+//! | `TOJI_SIDETAG_REMOVE_EMPTY` | `true`: a side tag goes with its last build |
+//! | `TOJI_SIDETAG_NEW_REPO` | `true`: a new side tag's repo is asked for at once |
+//! | `TOJI_SAVE_FAILED_TREE` | kinds of tasks, with commas between, or `*`; `buildArch` unless said |
 //! | `AWS_REGION` | `us-east-1` unless said |
 //! | `AWS_ENDPOINT_URL` | S3 and SQS elsewhere than on AWS: LocalStack |
 
@@ -30,6 +36,7 @@ use crate::{
     Error, Hub,
     config::{Config, Issued, MailConfig, QueueCredentials},
     policy::PolicyFile,
+    sidetag,
 };
 
 /// A function answers one request at a time; the second connection is for what a request does beside its transaction.
@@ -93,6 +100,10 @@ impl Hub {
         }
         config.web_url = optional("TOJI_WEB_URL");
         config.mail = mail()?;
+        config.sidetags = sidetags()?;
+        if let Some(methods) = optional("TOJI_SAVE_FAILED_TREE") {
+            config.save_failed_tree = (methods.trim() != "*").then(|| words(&methods));
+        }
         let keys = match (optional("AWS_ACCESS_KEY_ID"), optional("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) if endpoint.is_some() => Some(Credentials::from_keys(id, secret, None)),
             _ => None,
@@ -127,6 +138,22 @@ where
 {
     let senseless = |problem: T::Err| EnvError::Senseless { name, problem: problem.to_string() };
     optional(name).map(|value| value.parse().map_err(senseless)).transpose()
+}
+
+fn sidetags() -> Result<sidetag::Settings, EnvError> {
+    let default = sidetag::Settings::default();
+    Ok(sidetag::Settings {
+        name_template: optional("TOJI_SIDETAG_NAMES").unwrap_or(default.name_template),
+        allowed_suffixes: optional("TOJI_SIDETAG_SUFFIXES").map(|suffixes| words(&suffixes)).unwrap_or_default(),
+        quota: parsed("TOJI_SIDETAG_QUOTA")?,
+        remove_empty: parsed("TOJI_SIDETAG_REMOVE_EMPTY")?.unwrap_or(default.remove_empty),
+        trigger_new_repo: parsed("TOJI_SIDETAG_NEW_REPO")?.unwrap_or(default.trigger_new_repo),
+    })
+}
+
+/// What stands between commas.
+fn words(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// Policies from a file, or from their text: a text has more than one line.

@@ -32,6 +32,8 @@ pub enum FaultCode {
     Sequence = 1008,
     /// A call was sent twice.
     Retry = 1009,
+    /// Something is wrong before anything is built.
+    PreBuild = 1010,
     /// About a buildroot.
     Buildroot = 1012,
     /// It no longer exists.

@@ -39,6 +39,7 @@ pub mod repo;
 pub mod rpm;
 pub mod search;
 pub mod session;
+pub mod sidetag;
 pub mod sweep;
 pub mod system;
 pub mod tag;

@@ -25,6 +25,7 @@ pub mod repo;
 pub mod rpm;
 pub mod search;
 pub mod session;
+pub mod sidetag;
 pub mod system;
 pub mod tag;
 pub mod target;

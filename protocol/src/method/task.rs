@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Listing, Named, OneOrMany, QueryOpts, method};
 use crate::{
-    id::{ChannelId, HostId, Ref, TaskId, UserId},
+    id::{BuildrootId, ChannelId, HostId, Ref, TagId, TaskId, UserId},
     state::{TaskState, UserType},
     time::Time,
     value::Value,
@@ -88,6 +88,30 @@ method! {
         /// Its arguments.
         arglist "arglist": Vec<Value> = required,
         /// `arch`, `channel`, `priority` (absolute), `label`, `parent`, `assign` (a host's name), `owner`.
+        opts "opts": Named = named,
+    }
+
+    /// Asks for a command to be run in a chroot that is filled from a tag's repo.
+    RunRoot = "runroot", Permission("runroot"), Write => TaskId {
+        /// The tag.
+        tag_info "tagInfo": Ref<TagId> = required,
+        /// The architecture; `noarch` = any that the tag and the channel have.
+        arch "arch": String = required,
+        /// A line for the shell, or a list: the command and its arguments.
+        command "command": Value = required,
+        /// The channel; nil = `runroot`.
+        channel "channel": Option<String> = nil,
+        /// What the builder is told besides: `packages`, `mounts`, `repo_id`, `keep`, `weight`, `upload_logs` …
+        opts "opts": Named = named,
+    }
+
+    /// Asks for what a failed task has left in its buildroot. For the task's owner, and admins.
+    SaveFailedTree = "saveFailedTree", LoggedIn, Write => TaskId {
+        /// The buildroot.
+        buildroot_id "buildrootID": BuildrootId = required,
+        /// The whole chroot, not only the folder that the build ran in.
+        full "full": bool = no,
+        /// What the builder is told besides.
         opts "opts": Named = named,
     }
 

@@ -13,6 +13,8 @@ pub mod build_arch;
 pub mod build_srpm_from_scm;
 pub mod new_repo;
 pub mod rebuild_srpm;
+pub mod runroot;
+pub mod save_failed_tree;
 pub mod tag_build;
 pub mod wait_repo;
 
@@ -121,6 +123,8 @@ fn find(method: &str) -> Option<Traits> {
         build_srpm_from_scm::BuildSrpmFromScmTask,
         new_repo::NewRepoTask,
         rebuild_srpm::RebuildSrpmTask,
+        runroot::RunRootTask,
+        save_failed_tree::SaveFailedTreeTask,
         tag_build::TagBuildTask,
         wait_repo::WaitRepoTask,
     )

@@ -60,6 +60,7 @@ impl Table {
         crate::group::methods(&mut table);
         crate::external_repo::methods(&mut table);
         crate::policy::methods(&mut table);
+        crate::sidetag::methods(&mut table);
         crate::channel::methods(&mut table);
         crate::host::methods(&mut table);
         crate::content::methods(&mut table);

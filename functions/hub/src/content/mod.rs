@@ -20,7 +20,7 @@ use crate::{
     Error, Result, build,
     call::{Cx, Handle, Table},
     error::FaultCode,
-    notification, package, policy, repo, tag,
+    notification, package, policy, repo, sidetag, tag,
     task::{self, NewTask},
     user,
 };
@@ -166,7 +166,8 @@ pub async fn untag(cx: &mut Cx, tag: TagId, build: BuildId, strict: bool, force:
     }
     let event = cx.event().await?;
     sql::revoke(cx.db().await?, tag, build, event, by).await?;
-    repo::tag_changed(cx, tag).await
+    repo::tag_changed(cx, tag).await?;
+    sidetag::untagged(cx, tag).await
 }
 
 impl Handle for TagBuild {

@@ -4,6 +4,7 @@
 //! - [`lease`]: it holds it by heartbeats, and ends it
 //! - [`cancel`]: somebody stops it, with everything below
 //! - [`rescue`]: its builder was lost, or its message was
+//! - `chroot`: asking for a command in a chroot, and for what a failed build has left
 //! - [`output`]: its files and logs, while it runs and after
 //!
 //! Every transition is one guarded UPDATE whose row count is the answer. Ancestors are locked before descendants everywhere; a
@@ -11,6 +12,7 @@
 
 mod admin;
 mod cancel;
+mod chroot;
 pub mod claim;
 pub mod lease;
 mod list;
@@ -28,7 +30,7 @@ use toji_protocol::{
     method::task::{
         AssignTask, CancelTask, CancelTaskChildren, CancelTaskFull, DownloadTaskOutput, FreeTask, GetTaskChildren,
         GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, ListTaskOutput, ListTasks, MakeTask,
-        ResubmitTask, SetTaskPriority, TaskFinished,
+        ResubmitTask, RunRoot, SaveFailedTree, SetTaskPriority, TaskFinished,
     },
     queue_name::{Advance, Bell, Bin, HostOrder, QueueName},
     state::TaskState,
@@ -49,6 +51,8 @@ pub const DEFAULT_PRIORITY: i32 = 20;
 pub(crate) fn methods(table: &mut Table) {
     table
         .add::<MakeTask>()
+        .add::<RunRoot>()
+        .add::<SaveFailedTree>()
         .add::<GetTaskInfo>()
         .add::<GetTaskChildren>()
         .add::<GetTaskDescendents>()

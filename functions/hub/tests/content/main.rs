@@ -1,9 +1,11 @@
 //! Tags and what belongs to them, through the hub's calls, on a database of each test's own.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+// a call is many futures deep, and the compiler looks through all of them at once
 #![recursion_limit = "256"]
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod build_life;
+mod chroots;
 mod content;
 mod content_generators;
 mod external_repos;
@@ -18,6 +20,7 @@ mod policies;
 mod policy_hooks;
 mod policy_tests;
 mod search;
+mod sidetags;
 mod sweep;
 mod system;
 mod tags;
