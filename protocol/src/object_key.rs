@@ -58,6 +58,18 @@ pub fn build_logs(build: &Nvr) -> String {
     format!("{}/data/logs/", build_dir(build))
 }
 
+/// The signature header of an RPM with one key; the empty key is the header as it was built.
+pub fn rpm_signature(build: &Nvr, rpm: &Nvra, key: &str) -> String {
+    let key = if key.is_empty() { String::new() } else { format!("{key}/") };
+    format!("{}/data/sigcache/{key}{}/{}.sig", build_dir(build), rpm.arch, rpm.file_name())
+}
+
+/// The copy of an RPM that is signed with one key.
+pub fn signed_rpm(build: &Nvr, rpm: &Nvra, key: &str) -> String {
+    let key = if key.is_empty() { String::new() } else { format!("{key}/") };
+    format!("{}/data/signed/{key}{}/{}", build_dir(build), rpm.arch, rpm.file_name())
+}
+
 /// A build's log of one architecture.
 pub fn build_log(build: &Nvr, arch: &str, name: &str) -> String {
     format!("{}{arch}/{name}", build_logs(build))
@@ -102,6 +114,12 @@ mod tests {
         let build = Nvr::parse("foo-1.0-2.fc40").unwrap();
         let sub = Nvra::parse("foo-libs-1.0-2.fc40.x86_64").unwrap();
         assert_eq!(rpm(&build, &sub), "packages/foo/1.0/2.fc40/x86_64/foo-libs-1.0-2.fc40.x86_64.rpm");
+        let sig = "packages/foo/1.0/2.fc40/data/sigcache/abcd1234/x86_64/foo-libs-1.0-2.fc40.x86_64.rpm.sig";
+        assert_eq!(rpm_signature(&build, &sub, "abcd1234"), sig);
+        let sig = "packages/foo/1.0/2.fc40/data/sigcache/x86_64/foo-libs-1.0-2.fc40.x86_64.rpm.sig";
+        assert_eq!(rpm_signature(&build, &sub, ""), sig);
+        let signed = "packages/foo/1.0/2.fc40/data/signed/abcd1234/x86_64/foo-libs-1.0-2.fc40.x86_64.rpm";
+        assert_eq!(signed_rpm(&build, &sub, "abcd1234"), signed);
         assert_eq!(build_log(&build, "noarch", "build.log"), "packages/foo/1.0/2.fc40/data/logs/noarch/build.log");
         assert_eq!(attempt_file(TaskId(20_047), 2, "a.rpm"), "work/tasks/47/20047/2/a.rpm");
         assert_eq!(log_part(TaskId(1), 1, 7), "work/tasks/1/1/1/.log/00000007");

@@ -60,8 +60,8 @@ fn fields_are_what_the_spec_says() {
     assert_eq!(kind("/var/log/odd.log"), FileKind::Ghost);
     assert_eq!(kind("/var/ghostdir"), FileKind::Dir);
     assert!(header.requires.iter().any(|required| required.name == "((a and b) if c >= 2:1-1)"));
-    assert_eq!(header.tag(1014).unwrap(), Some(TagValue::Text("MIT AND (GPLv2+ OR \"X\")".into())));
-    assert_eq!(header.tag(4_000_000).unwrap(), None);
+    assert_eq!(header.any_tag(1014).unwrap(), Some(TagValue::Text("MIT AND (GPLv2+ OR \"X\")".into())));
+    assert_eq!(header.any_tag(4_000_000).unwrap(), None);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// The source of a copy, as its header wants it: percent-encoded but for slashes.
-    fn copy_source(&self, key: &str) -> String {
+    pub(crate) fn copy_source(&self, key: &str) -> String {
         let mut source = format!("{}/", self.bucket);
         for byte in key.bytes() {
             match byte {

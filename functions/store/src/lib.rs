@@ -7,6 +7,7 @@ mod copy;
 mod multipart;
 mod object;
 mod read;
+mod splice;
 
 use std::time::Duration;
 

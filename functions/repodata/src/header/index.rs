@@ -84,6 +84,11 @@ impl Index {
         self.find(tag).is_some()
     }
 
+    /// The numbers of all tags, in the order of the index.
+    pub(super) fn tags(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(|entry| entry.tag)
+    }
+
     /// The value of `tag`, if present.
     pub(super) fn value(&self, tag: u32) -> Result<Option<TagValue>, HeaderError> {
         let Some(entry) = self.find(tag) else {

@@ -8,6 +8,8 @@
 mod dependency;
 mod file;
 mod index;
+mod merged;
+pub mod names;
 mod signature;
 mod tag;
 mod verify;
@@ -15,12 +17,14 @@ mod verify;
 pub use dependency::Dependency;
 pub use file::{File, FileKind};
 pub use index::TagValue;
+pub use signature::SignatureHeader;
 
 use index::{INTRO_SIZE, Index};
 use md5::{Digest, Md5};
 use tag::signature as sig;
 
-const LEAD_SIZE: usize = 96;
+/// Bytes of the lead, an old header of which only the magic number still counts.
+pub const LEAD_SIZE: usize = 96;
 const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 
 /// How many bytes to ask for first: most headers fit, so that one range read will do.
@@ -161,6 +165,7 @@ pub struct RpmHeader {
     pub key_id: Option<String>,
     header_bytes: Vec<u8>,
     index: Index,
+    signatures: Index,
 }
 
 /// Reads the header from `prefix`, the first bytes of an RPM file (any number of them, the whole file too).
@@ -253,6 +258,7 @@ fn read(signature: &[u8], padded: &[u8], header: &[u8], header_start: u64) -> Re
         key_id: signature::key_id(&signatures)?,
         header_bytes: header.to_vec(),
         index,
+        signatures,
     })
 }
 
@@ -287,12 +293,6 @@ impl RpmHeader {
     /// The arch as repositories have it: `src` for every source package, one without its sources too.
     pub fn repo_arch(&self) -> &str {
         if self.is_source { "src" } else { &self.arch }
-    }
-
-    /// The value of any tag of the main header by its number, for callers that ask by name (`getRPMHeaders`).
-    /// `None` if it is absent.
-    pub fn tag(&self, number: u32) -> Result<Option<TagValue>, HeaderError> {
-        self.index.value(number)
     }
 
     /// The main header as it is in the file, `header_start..header_end`.

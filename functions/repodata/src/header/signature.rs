@@ -3,7 +3,40 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as STANDARD;
 
-use super::{HeaderError, index::Index, tag::signature as tag};
+use md5::{Digest, Md5};
+
+use super::{HeaderError, index::INTRO_SIZE, index::Index, tag::signature as tag};
+
+/// A signature header on its own, as `rpmsign` has left it in a file and a client has cut it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureHeader {
+    /// MD5 of the header and payload that it is for, hex.
+    pub sigmd5: Option<String>,
+    /// The id of the key, 8 lower-case hex digits; `None` if it holds no signature. Nothing is verified.
+    pub key_id: Option<String>,
+    /// MD5 of all its bytes, hex.
+    pub sighash: String,
+}
+
+impl SignatureHeader {
+    /// Reads it from its bytes, padded to a multiple of eight as in the file.
+    ///
+    /// # Errors
+    /// When they are no signature header, or not exactly one.
+    pub fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
+        let intro = bytes.first_chunk::<INTRO_SIZE>().ok_or(HeaderError::Malformed("a signature header is cut off"))?;
+        let size = Index::size(intro)?;
+        if bytes.len() != size.next_multiple_of(8) {
+            return Err(HeaderError::Malformed("a signature header has another length than it says, with its padding"));
+        }
+        let index = Index::parse(&bytes[..size])?;
+        Ok(Self {
+            sigmd5: index.bytes(tag::MD5)?.map(hex::encode),
+            key_id: key_id(&index)?,
+            sighash: hex::encode(Md5::digest(bytes)),
+        })
+    }
+}
 
 /// The id of the key that signed, 8 lower-case hex digits, or `None` for an unsigned RPM.
 ///
