@@ -52,6 +52,36 @@ macro_rules! states {
 }
 
 states! {
+    /// Kinds of digests, as their names are spelled.
+    ChecksumType {
+        /// MD5.
+        Md5 = 0 "md5",
+        /// SHA-1.
+        Sha1 = 1 "sha1",
+        /// SHA-256.
+        Sha256 = 2 "sha256",
+    }
+
+    /// Kinds of dependencies of an RPM.
+    DepType {
+        /// It needs.
+        Require = 0 "REQUIRE",
+        /// It is.
+        Provide = 1 "PROVIDE",
+        /// It replaces.
+        Obsolete = 2 "OBSOLETE",
+        /// It cannot stand beside.
+        Conflict = 3 "CONFLICT",
+        /// It would like, very weakly.
+        Suggest = 4 "SUGGEST",
+        /// It is liked by, very weakly.
+        Enhance = 5 "ENHANCE",
+        /// It is liked by.
+        Supplement = 6 "SUPPLEMENT",
+        /// It would like.
+        Recommend = 7 "RECOMMEND",
+    }
+
     /// A task's state.
     TaskState {
         /// Waits. A builder's claim, or the coordinator's first step, opens it.

@@ -29,6 +29,7 @@ use crate::{
     Error, Hub, Result,
     call::Cx,
     error::FaultCode,
+    rpm::signature,
     task::{TaskRow, output, output::TaskOutput},
 };
 
@@ -120,7 +121,21 @@ pub async fn run(
     // noted only now: what is refused has copied nothing, and keeps nobody from trying again
     record::begin(hub, task.id, home.build, now).await?;
     copy_all(hub, &copies, None).await?;
+    keep_signatures(hub, home, &incoming).await?;
     record::complete(hub, task.id, home, incoming, &copies, now).await
+}
+
+/// Keeps each RPM's own signature header, so that it can be put back after another one. For every import, before its rows are
+/// written.
+///
+/// # Errors
+/// When S3 is away. Run again, it writes the same.
+pub(crate) async fn keep_signatures(hub: &Hub, home: &Home, incoming: &[Incoming]) -> Result<()> {
+    let kept = incoming.iter().map(|Incoming { header, nvra, .. }| {
+        let key = object_key::rpm_signature(&home.nvr, nvra, header.key_id.as_deref().unwrap_or_default());
+        (key, header.signature_bytes.clone())
+    });
+    signature::keep_all(hub, kept.collect()).await
 }
 
 fn copies(home: &Home, harvest: &Harvest, incoming: &[Incoming]) -> Vec<Copy> {

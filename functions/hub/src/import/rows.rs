@@ -116,10 +116,8 @@ impl Rows {
         .await?;
         sqlx::query!(
             "INSERT INTO rpmsigs (rpm_id, sigkey, sighash)
-             SELECT rpm_id, '', sighash FROM unnest($1::bigint[], $2::text[]) AS t (rpm_id, sighash)
-             UNION ALL
-             SELECT rpm_id, sigkey, sighash FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t (rpm_id, sighash, sigkey)
-             WHERE sigkey IS NOT NULL",
+             SELECT rpm_id, coalesce(sigkey, ''), sighash
+             FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t (rpm_id, sighash, sigkey)",
             &ids,
             &self.sighashes,
             &self.keys as &[Option<String>]

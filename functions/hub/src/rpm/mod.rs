@@ -1,17 +1,29 @@
-//! RPMs.
+//! RPMs: what is known of them, what their files say of themselves, and their signatures.
 
+mod changelog;
+mod deps;
+mod file;
+mod files;
 pub mod fragment;
 mod headers;
+pub(crate) mod signature;
 mod sql;
 
 pub use sql::listing as list_of_build;
+use sql::source as find_source;
 use sqlx::PgConnection;
 use toji_protocol::{
+    id::RpmId,
     method::{
         Listing, OneOrMany,
-        rpm::{GetRpm, GetRpmHeaders, ListBuildRpms, ListRpms, QueryRpmSigs, Rpm, RpmRef, RpmSig},
+        build::BuildRef,
+        rpm::{
+            AddRpmSig, ChangelogEntry, DeleteRpmSig, FoundRpmFile, GetChangelogEntries, GetRpm, GetRpmChecksums,
+            GetRpmDeps, GetRpmFile, GetRpmHeaders, ListBuildRpms, ListRpmFiles, ListRpms, QueryRpmSigs, Rpm, RpmDep,
+            RpmFileInfo, RpmRef, RpmSig, WriteSignedRpm,
+        },
     },
-    nvr::Nvra,
+    nvr::{Nvr, Nvra},
     value::Map,
 };
 
@@ -22,24 +34,36 @@ use crate::{
 };
 
 pub(crate) fn methods(table: &mut Table) {
-    table.add::<GetRpm>().add::<ListRpms>().add::<ListBuildRpms>().add::<QueryRpmSigs>().add::<GetRpmHeaders>();
+    table
+        .add::<GetRpm>()
+        .add::<ListRpms>()
+        .add::<ListBuildRpms>()
+        .add::<GetRpmHeaders>()
+        .add::<GetRpmDeps>()
+        .add::<ListRpmFiles>()
+        .add::<GetRpmFile>()
+        .add::<GetChangelogEntries>()
+        .add::<GetRpmChecksums>()
+        .add::<QueryRpmSigs>()
+        .add::<AddRpmSig>()
+        .add::<DeleteRpmSig>()
+        .add::<WriteSignedRpm>();
 }
 
 /// The RPMs that a name means: internal ones first, then drafts, newest first, then external ones, newest first.
 pub async fn find(conn: &mut PgConnection, rpm: &RpmRef) -> Result<Vec<Rpm>> {
-    let nvra = match rpm {
+    let (nvra, location) = match rpm {
         RpmRef::Id(id) | RpmRef::Info { id: Some(id), .. } => return sql::by_id(conn, *id).await,
-        RpmRef::Nvra(nvra) => Nvra::parse(nvra).map_err(|error| Error::invalid(error.to_string()))?,
-        RpmRef::Info { name: Some(name), version: Some(version), release: Some(release), arch: Some(arch), .. } => {
-            Nvra {
-                nvr: toji_protocol::nvr::Nvr {
-                    name: name.clone(),
-                    version: version.clone(),
-                    release: release.clone(),
-                    epoch: None,
-                },
-                arch: arch.clone(),
+        RpmRef::Nvra(text) => match text.parse::<RpmId>() {
+            Ok(id) => return sql::by_id(conn, id).await,
+            Err(_) => {
+                let nvra = Nvra::parse(text).map_err(|error| Error::invalid(error.to_string()))?;
+                (nvra, text.split_once('@').map(|(_, location)| location))
             }
+        },
+        RpmRef::Info { name: Some(name), version: Some(version), release: Some(release), arch: Some(arch), .. } => {
+            let (name, version, release) = (name.clone(), version.clone(), release.clone());
+            (Nvra { nvr: Nvr { name, version, release, epoch: None }, arch: arch.clone() }, rpm.location())
         }
         RpmRef::Info { .. } => {
             return Err(Error::parameter(
@@ -47,19 +71,13 @@ pub async fn find(conn: &mut PgConnection, rpm: &RpmRef) -> Result<Vec<Rpm>> {
             ));
         }
     };
-    sql::by_nvra(conn, &nvra).await
+    let mut found = sql::by_nvra(conn, &nvra).await?;
+    found.retain(|rpm| location.is_none_or(|location| rpm.external_repo_name == location));
+    Ok(found)
 }
 
 fn no_such_rpm(rpm: &RpmRef) -> Error {
-    let name = match rpm {
-        RpmRef::Id(id) | RpmRef::Info { id: Some(id), .. } => id.to_string(),
-        RpmRef::Nvra(nvra) => format!("'{nvra}'"),
-        RpmRef::Info { name, version, release, arch, .. } => {
-            let part = |part: &Option<String>| part.clone().unwrap_or_default();
-            format!("'{}-{}-{}.{}'", part(name), part(version), part(release), part(arch))
-        }
-    };
-    Error::missing(format!("No such rpm: {name}"))
+    Error::missing(format!("No such rpm: {rpm}"))
 }
 
 impl Handle for GetRpm {
@@ -80,17 +98,17 @@ impl Handle for ListRpms {
     async fn handle(self, cx: &mut Cx) -> Result<Listing<Rpm>> {
         let conn = cx.db().await?;
         let build = match &self.build_id {
-            Some(build) => Some(build::require(conn, build).await?.0),
+            Some(build) => build::find(conn, build).await?,
             None => None,
         };
         let filter = sql::Filter {
-            build,
+            build: build.map(|id| id.0),
             buildroot: self.buildroot_id.map(|id| id.0),
             component_of: self.component_buildroot_id.map(|id| id.0),
             host: self.host_id.map(|id| id.0),
             arches: self.arches.map(OneOrMany::into_vec),
             draft: self.draft,
-            is_none: self.image_id.is_some(),
+            is_none: self.image_id.is_some() || self.build_id.is_some() && build.is_none(),
         };
         listing::in_memory(sql::list(conn, &filter).await?, self.query_opts.as_ref())
     }
@@ -99,30 +117,34 @@ impl Handle for ListRpms {
 impl Handle for ListBuildRpms {
     async fn handle(self, cx: &mut Cx) -> Result<Vec<Rpm>> {
         let conn = cx.db().await?;
-        let build = build::require(conn, &self.build).await?;
-        sql::listing(conn, build).await
-    }
-}
-
-impl Handle for QueryRpmSigs {
-    async fn handle(self, cx: &mut Cx) -> Result<Listing<RpmSig>> {
-        let conn = cx.db().await?;
-        let rpm = match &self.rpm_id {
-            Some(rpm) => match find(conn, rpm).await?.first() {
-                Some(rpm) => Some(rpm.id),
-                None => return Err(no_such_rpm(rpm)),
-            },
-            None => None,
-        };
-        if rpm.is_none() && self.sigkey.is_none() {
-            return Err(Error::parameter("name an RPM, or a key"));
+        match build::find(conn, &self.build).await? {
+            Some(build) => sql::listing(conn, build).await,
+            // an id may be of nothing, a name may not
+            None if matches!(self.build, BuildRef::Id(_)) => Ok(Vec::new()),
+            None => Err(Error::missing(format!("No such build: {}", self.build))),
         }
-        listing::in_memory(sql::signatures(conn, rpm, self.sigkey.as_deref()).await?, self.query_opts.as_ref())
     }
 }
 
-impl Handle for GetRpmHeaders {
-    async fn handle(self, cx: &mut Cx) -> Result<Map> {
-        headers::get(cx, self).await
-    }
+macro_rules! handled_by {
+    ($($method:ty => $answer:ty, $function:path);* $(;)?) => {$(
+        impl Handle for $method {
+            async fn handle(self, cx: &mut Cx) -> Result<$answer> {
+                $function(cx, self).await
+            }
+        }
+    )*};
+}
+
+handled_by! {
+    GetRpmHeaders => Map, headers::get;
+    GetRpmDeps => Listing<RpmDep>, deps::get;
+    ListRpmFiles => Listing<RpmFileInfo>, files::list;
+    GetRpmFile => FoundRpmFile, files::get;
+    GetChangelogEntries => Listing<ChangelogEntry>, changelog::get;
+    GetRpmChecksums => Map, signature::checksums;
+    QueryRpmSigs => Listing<RpmSig>, signature::query;
+    AddRpmSig => (), signature::add;
+    DeleteRpmSig => (), signature::delete;
+    WriteSignedRpm => (), signature::write;
 }

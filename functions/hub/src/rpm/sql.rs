@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{BuildId, BuildrootId, ExternalRepoId, RpmId},
-    method::rpm::{Rpm, RpmSig},
+    method::rpm::Rpm,
     nvr::Nvra,
 };
 
@@ -26,6 +26,7 @@ struct RawRpm {
     buildtime: i64,
     metadata_only: bool,
     extra: Option<serde_json::Value>,
+    component_buildroot_id: Option<i64>,
     is_update: Option<bool>,
 }
 
@@ -50,6 +51,7 @@ impl RawRpm {
             size: self.size,
             version: self.version,
             nvr,
+            component_buildroot_id: self.component_buildroot_id.map(BuildrootId),
             is_update: self.is_update,
         })
     }
@@ -60,7 +62,7 @@ pub(super) async fn by_id(conn: &mut PgConnection, rpm: RpmId) -> Result<Vec<Rpm
         RawRpm,
         r#"SELECT rpminfo.id, build_id, buildroot_id, rpminfo.name, version, release, epoch, arch, draft, external_repo_id,
                external_repo.name AS external_repo_name, payloadhash, size, buildtime, metadata_only, extra,
-               NULL::boolean AS is_update
+               NULL::bigint AS component_buildroot_id, NULL::boolean AS is_update
            FROM rpminfo JOIN external_repo ON external_repo.id = external_repo_id WHERE rpminfo.id = $1"#,
         rpm.0
     )
@@ -74,7 +76,7 @@ pub(super) async fn by_nvra(conn: &mut PgConnection, nvra: &Nvra) -> Result<Vec<
         RawRpm,
         r#"SELECT rpminfo.id, build_id, buildroot_id, rpminfo.name, version, release, epoch, arch, draft, external_repo_id,
                external_repo.name AS external_repo_name, payloadhash, size, buildtime, metadata_only, extra,
-               NULL::boolean AS is_update
+               NULL::bigint AS component_buildroot_id, NULL::boolean AS is_update
            FROM rpminfo JOIN external_repo ON external_repo.id = external_repo_id
            WHERE rpminfo.name = $1 AND version = $2 AND release = $3 AND arch = $4
            ORDER BY external_repo_id <> 0, draft IS TRUE, rpminfo.id DESC"#,
@@ -114,7 +116,7 @@ pub(super) async fn list(conn: &mut PgConnection, filter: &Filter) -> Result<Vec
         RawRpm,
         r#"SELECT rpminfo.id, build_id, rpminfo.buildroot_id, rpminfo.name, version, release, epoch, rpminfo.arch, draft,
                external_repo_id, external_repo.name AS external_repo_name, payloadhash, size, buildtime, metadata_only,
-               rpminfo.extra, component.is_update AS "is_update?"
+               rpminfo.extra, component.buildroot_id AS "component_buildroot_id?", component.is_update AS "is_update?"
            FROM rpminfo JOIN external_repo ON external_repo.id = external_repo_id
                LEFT JOIN buildroot_listing component ON component.rpm_id = rpminfo.id AND component.buildroot_id = $3
                LEFT JOIN buildroot ON buildroot.id = rpminfo.buildroot_id
@@ -135,17 +137,9 @@ pub(super) async fn list(conn: &mut PgConnection, filter: &Filter) -> Result<Vec
     rows.into_iter().map(|row| row.shown(true)).collect()
 }
 
-pub(super) async fn signatures(conn: &mut PgConnection, rpm: Option<RpmId>, key: Option<&str>) -> Result<Vec<RpmSig>> {
-    let rows = sqlx::query!(
-        "SELECT rpm_id, sigkey, sighash FROM rpmsigs WHERE ($1::bigint IS NULL OR rpm_id = $1) AND ($2::text IS NULL OR sigkey = $2)
-         ORDER BY rpm_id, sigkey",
-        rpm.map(|id| id.0),
-        key
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| RpmSig { rpm_id: RpmId(row.rpm_id), sighash: row.sighash, sigkey: row.sigkey })
-        .collect())
+/// The source RPM of a build.
+pub(super) async fn source(conn: &mut PgConnection, build: BuildId) -> Result<Option<RpmId>> {
+    let id =
+        sqlx::query_scalar!("SELECT id FROM rpminfo WHERE build_id = $1 AND arch = 'src' ORDER BY id LIMIT 1", build.0);
+    Ok(id.fetch_optional(conn).await?.map(RpmId))
 }
