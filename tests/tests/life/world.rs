@@ -20,7 +20,7 @@ use toji_protocol::{
 };
 
 /// The admin's token.
-const ADMIN: &str = "the admin's token";
+pub(crate) const ADMIN: &str = "the admin's token";
 
 /// A hub and what it stands on.
 pub(crate) struct World {
