@@ -151,6 +151,9 @@ impl From<sqlx::Error> for Error {
         match code.as_deref() {
             Some("40P01" | "40001") => return Self::Deadlock(error),
             // the server is shutting down, starting, or out of connections
+            // what Postgres cannot store, although our types can say it
+            Some("22021" | "22P05") => return Self::parameter("a text has a NUL character, which cannot be stored"),
+            Some("22003") => return Self::parameter("a number is too large for what it is meant for"),
             Some("57P01" | "57P02" | "57P03" | "53300") => return Self::Unavailable(error.into()),
             _ => {}
         }

@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod api;
 mod build_life;
 mod chroots;
 mod content;
@@ -13,6 +14,7 @@ mod groups;
 mod history;
 mod hosts;
 mod inheritance;
+mod koji;
 mod membership;
 mod notifications;
 mod packages;
@@ -26,4 +28,5 @@ mod system;
 mod tags;
 mod targets;
 mod users;
+mod vectors;
 mod world;

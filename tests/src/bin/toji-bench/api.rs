@@ -21,8 +21,9 @@ const RUNS: usize = 5;
 const CONNECTIONS: [usize; 2] = [2, 8];
 /// Different documents of calls that name one thing of many.
 const VARIETY: i64 = 500;
-/// Calls in a multicall.
+/// Calls in a multicall, and in a larger one.
 const MANY: i64 = 100;
+const MANY_MORE: i64 = 1_000;
 
 /// Upstream, with 2 workers and 2 connections: requests a second, and CPU milliseconds a request.
 const UPSTREAM: [(&str, f64, f64); 8] = [
@@ -149,7 +150,9 @@ fn calls(tasks: &[i64]) -> Vec<Call> {
     let tagged = document("listTagged", &[seed::FULL_TAG.into()]);
     let listed = seed::TAGGED as usize;
     let get_tag = |n| json!({"methodName": "getTag", "params": [tag(n)]});
-    let multicall = |first: i64| Value::from((first..first + MANY).map(get_tag).collect::<Vec<_>>());
+    let multicall =
+        |first: i64, many: i64| document("multiCall", &[(first..first + many).map(get_tag).collect::<Vec<_>>().into()]);
+    let chain = |method: &str, named: Value| vec![document(method, &[seed::CHAIN_TAG.into(), starstar(named)])];
     vec![
         plain("hello", vec![document("hello", &[])], ("Hello World", 1)),
         plain("getTag", (0..VARIETY).map(|n| document("getTag", &[tag(n)])).collect(), ("bench-tag-", 1)),
@@ -163,8 +166,29 @@ fn calls(tasks: &[i64]) -> Vec<Call> {
         plain("listTagged (200)", vec![tagged.clone()], ("<name>nvr</name>", listed)),
         plain(
             "multiCall (100 getTag)",
-            (0..20).map(|n| document("multiCall", &[multicall(n * MANY)])).collect(),
+            (0..20).map(|n| multicall(n * MANY, MANY)).collect(),
             ("<name>maven_support</name>", MANY as usize),
+        ),
+        plain(
+            "multiCall (1000 getTag)",
+            (0..2).map(|n| multicall(n * MANY_MORE, MANY_MORE)).collect(),
+            ("<name>maven_support</name>", MANY_MORE as usize),
+        ),
+        plain("getBuildConfig (20 tags)", chain("getBuildConfig", json!({})), ("<name>config_inheritance</name>", 1)),
+        plain(
+            "getLatestBuilds (20 tags, 1000 of 20000)",
+            chain("getLatestBuilds", json!({})),
+            ("<name>nvr</name>", seed::PACKAGES as usize),
+        ),
+        plain(
+            "listTaggedRPMS (latest, 3000 of 60000)",
+            chain("listTaggedRPMS", json!({"inherit": true, "latest": true})),
+            ("<name>payloadhash</name>", 3 * seed::PACKAGES as usize),
+        ),
+        plain(
+            "listTagged (20 tags, 20000)",
+            chain("listTagged", json!({"inherit": true})),
+            ("<name>nvr</name>", seed::BUILDS as usize),
         ),
         Call {
             encoding: "gzip, deflate",
