@@ -86,7 +86,7 @@ fn render(host: &Host, channels: &[Channel], buildroots: &[Buildroot]) -> String
         let tag = root.tag_name.as_deref().unwrap_or("-");
         let repo = root.repo_id.map(|id| id.to_string()).unwrap_or_default();
         let name = format!("{tag}-{}-{repo}", root.id);
-        lines.push(format!("{name:50} {:10} {}", root.arch, root.state));
+        lines.push(format!("{name:50} {:10} {}", root.arch, root.state.map_or("-", BuildrootState::name)));
     }
     lines.join("\n")
 }
