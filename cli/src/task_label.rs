@@ -26,6 +26,10 @@ fn about(task: &TaskInfo) -> Option<String> {
         "rebuildSRPM" | "buildSRPMFromSCM" => file(0),
         "newRepo" | "waitrepo" | "distRepo" => text(0),
         "chainbuild" => text(1),
+        "dependantTask" => match request.first() {
+            Some(Value::Array(waits_for)) => Some(waits_for.iter().filter_map(shown).collect::<Vec<_>>().join(", ")),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -62,6 +66,8 @@ pub(crate) mod tests {
         let arch = task(5, "buildArch", 0, vec![text("tasks/4/4/hello-1.0-1.src.rpm"), Value::Int(2), text("x86_64")]);
         assert_eq!(label(&arch), "buildArch (hello-1.0-1.src.rpm, x86_64)");
         assert_eq!(label(&task(6, "tagBuild", 0, vec![Value::Int(1)])), "tagBuild (noarch)");
+        let waits_for = Value::Array(vec![Value::Int(1), Value::Int(2)]);
+        assert_eq!(label(&task(9, "dependantTask", 0, vec![waits_for])), "dependantTask (1, 2)");
         assert_eq!(label(&task(7, "build", 0, vec![])), "build (noarch)");
         assert_eq!(label(&task(8, "newRepo", 0, vec![text("demo-build")])), "newRepo (demo-build)");
     }

@@ -9,7 +9,7 @@ use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use toji_hub::{Hub, config::Config, policy::PolicyFile};
+use toji_hub::{Hub, config::Config, policy::PolicyFile, tag::Quirks};
 use toji_mail::Postman;
 use toji_protocol::queue_name::QueueName;
 use toji_repo::HttpFetch;
@@ -60,6 +60,8 @@ pub struct Settings {
     pub lease: Option<TimeDelta>,
     /// The deployment's own policies.
     pub policies: PolicyFile,
+    /// How tags inherit.
+    pub quirks: Quirks,
     /// A builder in this process.
     pub builder: Option<toji_builder::Config>,
 }
@@ -125,7 +127,7 @@ async fn hub(settings: &Settings, cloud: &Cloud, server_url: &str) -> Result<Hub
     let pool = database(&settings.database_url).await?;
     toji_hub::MIGRATIONS.run(&pool).await.context("cannot bring the database's schema up to date")?;
     let topurl = format!("{server_url}/kojifiles");
-    let mut config = Config { topurl, mail: toji_hub::env::mail()?, ..Config::default() };
+    let mut config = Config { topurl, mail: toji_hub::env::mail()?, quirks: settings.quirks, ..Config::default() };
     config.policies = settings.policies.clone();
     if let Some(lease) = settings.lease {
         config.lease = lease;

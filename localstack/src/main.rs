@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use clap::{Parser, Subcommand};
 use sqlx::PgPool;
+use toji_hub::tag::Quirks;
 use toji_local::{Local, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -67,6 +68,9 @@ struct Serve {
     /// Policies, in the form of Koji's hub.conf; without it, and for those that it does not have, Koji's defaults
     #[arg(long, env = "TOJI_POLICY", value_name = "FILE", value_parser = toji_hub::env::policies)]
     policies: Option<toji_hub::policy::PolicyFile>,
+    /// How tags inherit: as in Koji, oddities included, or without them
+    #[arg(long, env = "TOJI_QUIRKS", value_name = "koji|none", default_value = "koji")]
+    quirks: Quirks,
 }
 
 #[derive(Subcommand)]
@@ -107,6 +111,7 @@ async fn run(serve: Serve) -> Result<()> {
         smtp_url: serve.smtp_url.filter(|url| !url.is_empty()),
         lease: serve.lease_seconds.map(TimeDelta::seconds),
         policies: serve.policies.unwrap_or_default(),
+        quirks: serve.quirks,
         builder: serve.builder_config.as_deref().map(toji_builder::Config::load).transpose()?,
     };
     let local = tokio::select! {

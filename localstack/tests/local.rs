@@ -6,6 +6,7 @@ use std::{path::Path, time::Duration};
 
 use chrono::Utc;
 use sqlx::PgPool;
+use toji_hub::tag::Quirks;
 use toji_local::{Local, Settings, cloud::Cloud};
 use toji_protocol::{
     client::Client,
@@ -36,6 +37,7 @@ async fn settings(pool: &PgPool, data: &Path) -> Settings {
         smtp_url: None,
         lease: None,
         policies: toji_hub::policy::PolicyFile::default(),
+        quirks: Quirks::Koji,
         builder: None,
     }
 }

@@ -53,7 +53,7 @@ impl AddPkg {
         };
         let listed = session.call(&list).await?.into_rows();
         for package in self.packages {
-            if !self.force && listed.iter().any(|entry| entry.package_name == package) {
+            if !self.force && listed.iter().any(|entry| entry.name() == package) {
                 session.tell(&format!(
                     "Package {package} already exists in tag {}",
                     self.tag.to_string().trim_matches('\'')

@@ -2,7 +2,7 @@
 
 use toji_protocol::{
     id::{EventId, PackageId, Ref, TagId, UserId},
-    method::package::{ListPackages, ListedPackage},
+    method::package::{ListPackages, ListedPackage, PackageRow},
 };
 
 use crate::{argument, output::Table, session::Session};
@@ -52,15 +52,29 @@ impl ListPkgs {
     }
 }
 
-fn render(mut packages: Vec<ListedPackage>, in_tags: bool, quiet: bool) -> String {
-    packages.sort_by(|a, b| a.package_name.cmp(&b.package_name));
-    if !in_tags {
-        let mut table = Table::new([("Package", 23)]);
-        for package in packages {
-            table.row([package.package_name]);
+fn render(packages: Vec<PackageRow>, in_tags: bool, quiet: bool) -> String {
+    let mut listed = Vec::new();
+    let mut names = Vec::new();
+    for row in packages {
+        match row {
+            PackageRow::Listed(entry) => listed.push(entry),
+            PackageRow::Named(package) => names.push(package.package_name),
         }
-        return table.text(quiet);
     }
+    if in_tags { entries(listed, quiet) } else { all(names, quiet) }
+}
+
+fn all(mut names: Vec<String>, quiet: bool) -> String {
+    names.sort();
+    let mut table = Table::new([("Package", 23)]);
+    for name in names {
+        table.row([name]);
+    }
+    table.text(quiet)
+}
+
+fn entries(mut packages: Vec<ListedPackage>, quiet: bool) -> String {
+    packages.sort_by(|a, b| a.package_name.cmp(&b.package_name));
     let mut table = Table::new([("Package", 23), ("Tag", 23), ("Extra Arches", 16), ("Owner", 15)]);
     for package in packages {
         let owner = package.owner_name.unwrap_or_default();
@@ -83,13 +97,18 @@ mod tests {
             {"blocked": false, "extra_arches": "i686", "owner_id": 1, "owner_name": "admin", "package_id": 1,
              "package_name": "hello", "tag_id": 1, "tag_name": "demo"},
         ]);
-        let packages: Vec<ListedPackage> = serde_json::from_value(packages).unwrap();
-        insta::assert_snapshot!(render(packages.clone(), true, false), @r"
+        let packages: Vec<PackageRow> = serde_json::from_value(packages).unwrap();
+        insta::assert_snapshot!(render(packages, true, false), @r"
         Package                  Tag                      Extra Arches      Owner
         -----------------------  -----------------------  ----------------  ---------------
         hello                    demo                     i686              admin
         world                    demo                                       admin [BLOCKED]
         ");
-        assert_eq!(render(packages, false, true), "hello\nworld\n");
+        let names = serde_json::json!([
+            {"package_id": 2, "package_name": "world"},
+            {"package_id": 1, "package_name": "hello"},
+        ]);
+        let names: Vec<PackageRow> = serde_json::from_value(names).unwrap();
+        assert_eq!(render(names, false, true), "hello\nworld\n");
     }
 }

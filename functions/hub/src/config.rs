@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin};
 use chrono::TimeDelta;
 use toji_protocol::{id::HostId, queue_name::QueueUrls};
 
-use crate::{Result, policy::PolicyFile, sidetag};
+use crate::{Result, policy::PolicyFile, sidetag, tag::Quirks};
 
 /// What a deployment may set.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Config {
     pub sidetags: sidetag::Settings,
     /// The kinds of tasks of which what a failed one left is kept; None = all.
     pub save_failed_tree: Option<Vec<String>>,
+    /// Whether tags inherit as in Koji, oddities included.
+    pub quirks: Quirks,
 }
 
 impl Default for Config {
@@ -70,6 +72,7 @@ impl Default for Config {
             verbose_policy: false,
             sidetags: sidetag::Settings::default(),
             save_failed_tree: Some(vec!["buildArch".to_owned()]),
+            quirks: Quirks::Koji,
         }
     }
 }

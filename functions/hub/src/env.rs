@@ -16,6 +16,7 @@
 //! | `TOJI_SIDETAG_REMOVE_EMPTY` | `true`: a side tag goes with its last build |
 //! | `TOJI_SIDETAG_NEW_REPO` | `true`: a new side tag's repo is asked for at once |
 //! | `TOJI_SAVE_FAILED_TREE` | kinds of tasks, with commas between, or `*`; `buildArch` unless said |
+//! | `TOJI_QUIRKS` | `koji`: tags inherit as in Koji, oddities included; `none`: without them. `koji` unless said |
 //! | `AWS_REGION` | `us-east-1` unless said |
 //! | `AWS_ENDPOINT_URL` | S3 and SQS elsewhere than on AWS: LocalStack |
 
@@ -103,6 +104,9 @@ impl Hub {
         config.sidetags = sidetags()?;
         if let Some(methods) = optional("TOJI_SAVE_FAILED_TREE") {
             config.save_failed_tree = (methods.trim() != "*").then(|| words(&methods));
+        }
+        if let Some(quirks) = parsed("TOJI_QUIRKS")? {
+            config.quirks = quirks;
         }
         let keys = match (optional("AWS_ACCESS_KEY_ID"), optional("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) if endpoint.is_some() => Some(Credentials::from_keys(id, secret, None)),

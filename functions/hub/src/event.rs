@@ -12,6 +12,14 @@ pub async fn create(conn: &mut PgConnection) -> Result<EventId> {
     Ok(EventId(id))
 }
 
+/// Several, in order.
+pub async fn create_several(conn: &mut PgConnection, count: usize) -> Result<Vec<EventId>> {
+    let ids = sqlx::query_scalar!(r#"SELECT new_event() AS "id!" FROM generate_series(1, $1::bigint)"#, count as i64)
+        .fetch_all(conn)
+        .await?;
+    Ok(ids.into_iter().map(EventId).collect())
+}
+
 /// The newest event, or the newest before another or before a time.
 pub async fn last(conn: &mut PgConnection, before: Option<f64>) -> Result<Option<(EventId, DateTime<Utc>)>> {
     // Koji tells ids and times apart by their type; both arrive as numbers here, and no time is as small as an id

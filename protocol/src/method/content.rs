@@ -1,6 +1,6 @@
 //! What is in a tag: tagging and untagging builds, and asking for them.
 
-use super::method;
+use super::{Listing, QueryOpts, method};
 use crate::{
     id::{BuildId, EventId, PackageId, Ref, TagId, TaskId, UserId, VolumeId},
     method::build::BuildRef,
@@ -106,6 +106,19 @@ pub struct TaggedRpm {
     /// With `rpmsigs`: a key it is signed with; one entry a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigkey: Option<String>,
+}
+
+/// A complete build that is in no tag.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct UntaggedBuild {
+    /// Its id.
+    pub id: BuildId,
+    /// The package's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its release.
+    pub release: String,
 }
 
 /// How many builds of a package count: all, the newest, or the newest N.
@@ -262,6 +275,88 @@ method! {
         rpmsigs "rpmsigs": bool = no,
         /// Only `rpm` finds anything.
         kind "type": Option<String> = nil,
+        /// Only drafts, or only others.
+        draft "draft": Option<bool> = nil,
+    }
+
+    /// Archives of the builds in a tag, of which there are none here, and those builds: `[archives, builds]`.
+    ListTaggedArchives = "listTaggedArchives", Anonymous, Read => (Vec<Value>, Vec<TaggedBuild>) {
+        /// The tag.
+        tag "tag": Ref<TagId> = required,
+        /// As it was then.
+        event "event": Option<EventId> = nil,
+        /// With those of ancestors.
+        inherit "inherit": bool = no,
+        /// Only of the newest build of each package.
+        latest "latest": Option<Latest> = no,
+        /// Only this package.
+        package "package": Option<Ref<PackageId>> = nil,
+        /// `maven` and `win` find nothing.
+        kind "type": Option<String> = nil,
+        /// A fault when there is no such tag.
+        strict "strict": bool = yes,
+        /// Tell `extra` of archives.
+        extra "extra": bool = yes,
+    }
+
+    /// Maven archives, of which there are none here: empty.
+    GetLatestMavenArchives = "getLatestMavenArchives", Anonymous, Read => Vec<Value> {
+        /// The tag.
+        tag "tag": Ref<TagId> = required,
+        /// As it was then.
+        event "event": Option<EventId> = nil,
+        /// With those of ancestors.
+        inherit "inherit": bool = yes,
+    }
+
+    /// Whether a user may change what is in a tag: `[allowed, may force it, why not]`.
+    CheckTagAccess = "checkTagAccess", Anonymous, Read => (bool, bool, String) {
+        /// The tag.
+        tag_id "tag_id": Ref<TagId> = required,
+        /// The user; nil = who calls.
+        user_id "user_id": Option<UserId> = nil,
+    }
+
+    /// Tags builds in their order, each by an event of its own, without any check beside their being complete. What is tagged already is
+    /// tagged anew.
+    MassTag = "massTag", Permission("tag"), Write => () {
+        /// The tag.
+        tag "tag": Ref<TagId> = required,
+        /// The builds.
+        builds "builds": Vec<BuildRef> = required,
+    }
+
+    /// Moves a build from one tag to another, by a task. Answers the task.
+    MoveBuild = "moveBuild", LoggedIn, Write => TaskId {
+        /// Out of this tag.
+        tag1 "tag1": Ref<TagId> = required,
+        /// Into this one.
+        tag2 "tag2": Ref<TagId> = required,
+        /// The build.
+        build "build": BuildRef = required,
+        /// An admin's word that it is to be done all the same.
+        force "force": bool = no,
+    }
+
+    /// Moves all builds of a package from one tag to another and keeps their order: one task for each, which waits for the one
+    /// before. Answers the tasks.
+    MoveAllBuilds = "moveAllBuilds", LoggedIn, Write => Vec<TaskId> {
+        /// Out of this tag.
+        tag1 "tag1": Ref<TagId> = required,
+        /// Into this one.
+        tag2 "tag2": Ref<TagId> = required,
+        /// The package.
+        package "package": Ref<PackageId> = required,
+        /// An admin's word that it is to be done all the same.
+        force "force": bool = no,
+    }
+
+    /// Complete builds that are in no tag.
+    UntaggedBuilds = "untaggedBuilds", Anonymous, Read => Listing<UntaggedBuild> {
+        /// Only this package's, by its name.
+        name "name": Option<String> = nil,
+        /// How the list is cut and sorted.
+        query_opts "queryOpts": Option<QueryOpts> = nil,
         /// Only drafts, or only others.
         draft "draft": Option<bool> = nil,
     }

@@ -102,7 +102,7 @@ method! {
         grpinfo "grpinfo": Ref<GroupId> = required,
         /// Hide it.
         block "block": bool = no,
-        /// Change it although it is there or blocked.
+        /// Change it although it is blocked.
         force "force": bool = no,
         /// Its settings.
         opts "opts": Named = named,
@@ -144,13 +144,13 @@ method! {
         pkg_name "pkg_name": String = required,
         /// Hide it.
         block "block": bool = no,
-        /// Change it although it is there or blocked.
+        /// Change it although it is blocked.
         force "force": bool = no,
         /// Its settings.
         opts "opts": Named = named,
     }
 
-    /// Removes a tag's own entry of a group's package.
+    /// Removes a tag's own entry of a group's package. It is no fault when there is none.
     GroupPackageListRemove = "groupPackageListRemove", Permission("tag"), Write => () {
         /// The tag.
         taginfo "taginfo": Ref<TagId> = required,
@@ -190,13 +190,13 @@ method! {
         reqinfo "reqinfo": Ref<GroupId> = required,
         /// Hide it.
         block "block": bool = no,
-        /// Change it although it is there or blocked.
+        /// Change it although it is blocked.
         force "force": bool = no,
         /// Its settings.
         opts "opts": Named = named,
     }
 
-    /// Removes a tag's own entry of a needed group.
+    /// Removes a tag's own entry of a needed group. It is no fault when there is none.
     GroupReqListRemove = "groupReqListRemove", Permission("tag"), Write => () {
         /// The tag.
         taginfo "taginfo": Ref<TagId> = required,
@@ -204,7 +204,7 @@ method! {
         grpinfo "grpinfo": Ref<GroupId> = required,
         /// The group that it needs.
         reqinfo "reqinfo": Ref<GroupId> = required,
-        /// No fault when there is none.
+        /// Accepted and ignored, as in Koji.
         force "force": Option<bool> = nil,
     }
 

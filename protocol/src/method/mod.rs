@@ -227,6 +227,15 @@ pub enum Listing<T> {
 }
 
 impl<T> Listing<T> {
+    /// The same list of something else.
+    pub fn map<U>(self, row: impl FnMut(T) -> U) -> Listing<U> {
+        match self {
+            Listing::Count(count) => Listing::Count(count),
+            Listing::Rows(rows) => Listing::Rows(rows.into_iter().map(row).collect()),
+            Listing::Lists(lists) => Listing::Lists(lists),
+        }
+    }
+
     /// The rows; none when something else was asked for.
     pub fn into_rows(self) -> Vec<T> {
         match self {

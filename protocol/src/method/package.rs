@@ -37,6 +37,35 @@ pub struct ListedPackage {
     pub tag_name: Option<String>,
 }
 
+/// A package in a list of all there are.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct NamedPackage {
+    /// Its id.
+    pub package_id: PackageId,
+    /// Its name.
+    pub package_name: String,
+}
+
+/// A row of `listPackages`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum PackageRow {
+    /// An entry of a tag's list: with `tagID`, `userID` or `pkgID`.
+    Listed(ListedPackage),
+    /// A package, in no tag's name.
+    Named(NamedPackage),
+}
+
+impl PackageRow {
+    /// The package's name.
+    pub fn name(&self) -> &str {
+        match self {
+            PackageRow::Listed(entry) => &entry.package_name,
+            PackageRow::Named(package) => &package.package_name,
+        }
+    }
+}
+
 method! {
     /// A package.
     GetPackage = "getPackage", Anonymous, Write => Option<Package> {
@@ -57,14 +86,14 @@ method! {
     }
 
     /// Packages: of a tag, or all.
-    ListPackages = "listPackages", Anonymous, Read => Listing<ListedPackage> {
+    ListPackages = "listPackages", Anonymous, Read => Listing<PackageRow> {
         /// Of this tag; nil = every package there is.
         tag_id "tagID": Option<Ref<TagId>> = nil,
         /// Only this owner's.
         user_id "userID": Option<Ref<UserId>> = nil,
         /// Only this one.
         pkg_id "pkgID": Option<Ref<PackageId>> = nil,
-        /// Only names that begin so.
+        /// Only names that begin so, in upper or lower case.
         prefix "prefix": Option<String> = nil,
         /// With those of ancestors.
         inherited "inherited": bool = no,
@@ -78,6 +107,22 @@ method! {
         with_owners "with_owners": bool = yes,
         /// With blocked ones.
         with_blocked "with_blocked": bool = yes,
+    }
+
+    /// Every package there is, in whatever tags.
+    ListPackagesSimple = "listPackagesSimple", Anonymous, Read => Listing<NamedPackage> {
+        /// Only names that begin so, in upper or lower case.
+        prefix "prefix": Option<String> = nil,
+        /// How the list is cut and sorted.
+        query_opts "queryOpts": Option<QueryOpts> = nil,
+    }
+
+    /// Whether a package is in the list that counts for a tag, and not blocked.
+    CheckTagPackage = "checkTagPackage", Anonymous, Read => bool {
+        /// The tag.
+        tag "tag": Ref<TagId> = required,
+        /// The package.
+        pkg "pkg": Ref<PackageId> = required,
     }
 
     /// A package's entry as it counts for a tag.
@@ -108,7 +153,7 @@ method! {
         update "update": bool = no,
     }
 
-    /// Removes a tag's own entry; what it hid counts again.
+    /// Removes a tag's own entry; what it hid counts again. It is no fault when there is none.
     PackageListRemove = "packageListRemove", LoggedIn, Write => () {
         /// The tag.
         taginfo "taginfo": Ref<TagId> = required,

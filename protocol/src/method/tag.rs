@@ -183,6 +183,22 @@ method! {
         changes "kwargs": Named = named,
     }
 
+    /// Koji's older way to change a tag; see `editTag2`.
+    EditTag = "editTag", Permission("tag"), Write => () {
+        /// Which tag.
+        tag_info "tagInfo": Ref<TagId> = required,
+        /// Its new name; nil = stays.
+        name "name": Option<String> = required,
+        /// Architectures, with blanks between; nil = inherited.
+        arches "arches": Option<String> = required,
+        /// Nothing may be tagged into it.
+        locked "locked": bool = required,
+        /// The permission that tagging into it takes; nil = none.
+        permission_id "permissionID": Option<Ref<PermissionId>> = required,
+        /// Further settings to set; nil = none.
+        extra "extra": Option<Named> = nil,
+    }
+
     /// Deletes a tag: it is revoked everywhere, and its name and id are kept.
     DeleteTag = "deleteTag", Permission("tag"), Write => () {
         /// Which tag.
@@ -281,5 +297,64 @@ method! {
         after "after": Option<EventId> = nil,
         /// Count changes to ancestors.
         inherit "inherit": bool = yes,
+    }
+
+    /// Whether one of these tags itself has changed since an event. What they inherit does not count.
+    TagChangedSinceEvent = "tagChangedSinceEvent", Anonymous, Read => bool {
+        /// The event.
+        event "event": EventId = required,
+        /// The tags, by id.
+        taglist "taglist": Vec<TagId> = required,
+    }
+
+    /// Makes a tag that is a copy of another: its configuration, packages, builds and groups, but not what it inherits from, nor
+    /// external repos.
+    SnapshotTag = "snapshotTag", Permission("tag"), Write => () {
+        /// The tag to copy.
+        src "src": Ref<TagId> = required,
+        /// The new tag's name.
+        dst "dst": String = required,
+        /// With its configuration.
+        config "config": bool = yes,
+        /// With its package list, inherited entries included.
+        pkgs "pkgs": bool = yes,
+        /// With its builds; needs `pkgs`.
+        builds "builds": bool = yes,
+        /// With its groups, inherited ones included.
+        groups "groups": bool = yes,
+        /// Only the newest build of each package.
+        latest_only "latest_only": bool = yes,
+        /// With builds that it inherits.
+        inherit_builds "inherit_builds": bool = yes,
+        /// As it was then.
+        event "event": Option<EventId> = nil,
+        /// Although it is locked.
+        force "force": bool = no,
+    }
+
+    /// Makes a tag that is there into a copy of another, as `snapshotTag` does with a new one.
+    SnapshotTagModify = "snapshotTagModify", Permission("tag"), Write => () {
+        /// The tag to copy.
+        src "src": Ref<TagId> = required,
+        /// The tag to change.
+        dst "dst": Ref<TagId> = required,
+        /// With its configuration.
+        config "config": bool = yes,
+        /// With its package list, inherited entries included.
+        pkgs "pkgs": bool = yes,
+        /// With its builds; needs `pkgs`.
+        builds "builds": bool = yes,
+        /// With its groups, inherited ones included.
+        groups "groups": bool = yes,
+        /// Only the newest build of each package.
+        latest_only "latest_only": bool = yes,
+        /// With builds that it inherits.
+        inherit_builds "inherit_builds": bool = yes,
+        /// As it was then.
+        event "event": Option<EventId> = nil,
+        /// Although one of them is locked.
+        force "force": bool = no,
+        /// Take out builds and groups that the copied tag has not.
+        remove "remove": bool = no,
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 pub mod build;
 pub mod build_arch;
 pub mod build_srpm_from_scm;
+pub mod dependant_task;
 pub mod new_repo;
 pub mod rebuild_srpm;
 pub mod runroot;
@@ -121,6 +122,7 @@ fn find(method: &str) -> Option<Traits> {
         build::BuildTask,
         build_arch::BuildArchTask,
         build_srpm_from_scm::BuildSrpmFromScmTask,
+        dependant_task::DependantTask,
         new_repo::NewRepoTask,
         rebuild_srpm::RebuildSrpmTask,
         runroot::RunRootTask,

@@ -14,6 +14,7 @@ pub(crate) mod kinds;
 mod leftovers;
 mod life;
 mod list;
+mod named;
 mod references;
 mod sql;
 
@@ -48,6 +49,8 @@ use crate::{
 
 pub use duration::{arch_weight, average_seconds};
 pub(crate) use list::when;
+use named::Named;
+pub use named::require_all;
 
 pub(crate) fn methods(table: &mut Table) {
     table
@@ -75,25 +78,10 @@ pub(crate) fn methods(table: &mut Table) {
 
 /// A build's id; None when there is none.
 pub async fn find(conn: &mut PgConnection, build: &BuildRef) -> Result<Option<BuildId>> {
-    let nvr = match build {
-        BuildRef::Id(id) => return sql::exists(conn, *id).await,
-        BuildRef::Info { id: Some(id), .. } | BuildRef::Info { build_id: Some(id), .. } => {
-            return sql::exists(conn, *id).await;
-        }
-        BuildRef::Nvr(nvr) => match Nvr::parse(nvr) {
-            Ok(nvr) => nvr,
-            Err(error) => return Err(Error::invalid(error.to_string())),
-        },
-        BuildRef::Info { name: Some(name), version: Some(version), release: Some(release), .. } => {
-            Nvr { name: name.clone(), version: version.clone(), release: release.clone(), epoch: None }
-        }
-        BuildRef::Info { .. } => {
-            return Err(Error::parameter(
-                "a build is named by id, by NAME-VERSION-RELEASE, or by name, version and release",
-            ));
-        }
-    };
-    sql::by_nvr(conn, &nvr).await
+    match named::parse(build)? {
+        Named::Id(id) => sql::exists(conn, id).await,
+        Named::Nvr(nvr) => sql::by_nvr(conn, &nvr).await,
+    }
 }
 
 /// A build's id.

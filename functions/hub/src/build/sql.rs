@@ -1,5 +1,7 @@
 //! Statements about builds.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
@@ -37,6 +39,33 @@ pub(super) async fn by_nvr(conn: &mut PgConnection, nvr: &Nvr) -> Result<Option<
     .fetch_optional(conn)
     .await?;
     Ok(id.map(BuildId))
+}
+
+/// Those of these builds that there are.
+pub(super) async fn all_that_exist(conn: &mut PgConnection, builds: &[BuildId]) -> Result<HashSet<BuildId>> {
+    let ids: Vec<i64> = builds.iter().map(|build| build.0).collect();
+    let known = sqlx::query_scalar!("SELECT id FROM build WHERE id = ANY($1)", &ids).fetch_all(conn).await?;
+    Ok(known.into_iter().map(BuildId).collect())
+}
+
+/// Those of these builds that there are, by name-version-release.
+pub(super) async fn all_by_nvr(conn: &mut PgConnection, nvrs: &[&Nvr]) -> Result<HashMap<String, BuildId>> {
+    let names: Vec<String> = nvrs.iter().map(|nvr| nvr.name.clone()).collect();
+    let versions: Vec<String> = nvrs.iter().map(|nvr| nvr.version.clone()).collect();
+    let releases: Vec<String> = nvrs.iter().map(|nvr| nvr.release.clone()).collect();
+    let rows = sqlx::query!(
+        "SELECT build.id, package.name, build.version, build.release
+         FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (name, version, release)
+             JOIN package ON package.name = wanted.name
+             JOIN build ON pkg_id = package.id AND build.version = wanted.version AND build.release = wanted.release",
+        &names,
+        &versions,
+        &releases
+    )
+    .fetch_all(conn)
+    .await?;
+    let nvr = |name: &str, version: &str, release: &str| format!("{name}-{version}-{release}");
+    Ok(rows.into_iter().map(|row| (nvr(&row.name, &row.version, &row.release), BuildId(row.id))).collect())
 }
 
 pub(super) async fn get(conn: &mut PgConnection, build: BuildId) -> Result<Option<Build>> {

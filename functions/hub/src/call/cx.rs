@@ -132,6 +132,15 @@ impl Cx {
         Ok(event)
     }
 
+    /// Events of their own for so many changes of one call whose order counts; later than all before. As with [`Self::event`], take
+    /// them last.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn events(&mut self, count: usize) -> Result<Vec<EventId>> {
+        event::create_several(self.db().await?, count).await
+    }
+
     /// Sends a message after the commit.
     pub fn post<T: Serialize>(&mut self, queue: QueueName, message: &T) {
         self.posts.push(Post { queue, body: queue::body(message) });

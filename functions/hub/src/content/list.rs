@@ -9,16 +9,21 @@ use toji_protocol::{
     id::{BuildId, EventId, PackageId, Ref, TagId, UserId},
     method::{
         OneOrMany,
-        content::{GetLatestBuilds, GetLatestRpms, Latest, ListTagged, ListTaggedRpms, TaggedBuild, TaggedRpm},
+        content::{
+            GetLatestBuilds, GetLatestMavenArchives, GetLatestRpms, Latest, ListTagged, ListTaggedArchives,
+            ListTaggedRpms, TaggedBuild, TaggedRpm,
+        },
     },
+    value::Value,
 };
 
 use super::sql;
 use crate::{
-    Result,
+    Error, Result,
     call::{Cx, Handle},
-    package::{self, Order},
-    tag, user,
+    package::{self, Order, Place},
+    tag::{self, Quirks},
+    user,
 };
 
 /// Which builds of a tag are asked for.
@@ -46,9 +51,9 @@ pub struct Query {
 ///
 /// # Errors
 /// When the walk through ancestors gets out of hand, or the database is away.
-pub async fn builds(conn: &mut PgConnection, tag: TagId, query: &Query) -> Result<Vec<TaggedBuild>> {
+pub async fn builds(conn: &mut PgConnection, quirks: Quirks, tag: TagId, query: &Query) -> Result<Vec<TaggedBuild>> {
     // what may be shown is decided by the inherited package list, even where builds are not inherited
-    let order = Order::load(conn, tag, query.event, true).await?;
+    let order = Order::load(conn, quirks, tag, query.event, true).await?;
     let lists = order.tags();
     let tags = if query.inherit { lists.clone() } else { vec![tag] };
     let rows = sql::builds(conn, &tags, &lists, query).await?;
@@ -64,14 +69,22 @@ pub async fn builds(conn: &mut PgConnection, tag: TagId, query: &Query) -> Resul
             by_tag.entry(row.build.tag_id).or_default().push(row.build);
         }
     }
-    let mut walk: Vec<TagId> = if query.inherit { order.walk().collect() } else { vec![tag] };
+    let walk: Vec<&Place> = order.walk().take(if query.inherit { usize::MAX } else { 1 }).collect();
+    let mut last: HashMap<TagId, usize> = HashMap::new();
+    for (at, place) in walk.iter().enumerate() {
+        last.insert(place.tag, at);
+    }
     let mut found = Vec::new();
     let mut counts: HashMap<PackageId, u32> = HashMap::new();
-    while !walk.is_empty() {
-        let next = walk.remove(0);
+    for (at, place) in walk.iter().enumerate() {
         // most tags are met once, so that their builds need no copy
-        let builds = if walk.contains(&next) { by_tag.get(&next).cloned() } else { by_tag.remove(&next) };
+        let is_last = last.get(&place.tag) == Some(&at);
+        let builds = if is_last { by_tag.remove(&place.tag) } else { by_tag.get(&place.tag).cloned() };
         for build in builds.into_iter().flatten() {
+            // Q4
+            if !quirks.are_kept() && !place.lets_through(&build.package_name) {
+                continue;
+            }
             let count = counts.entry(build.package_id).or_default();
             if query.latest.is_some_and(|most| *count >= most) {
                 continue;
@@ -89,12 +102,13 @@ pub async fn builds(conn: &mut PgConnection, tag: TagId, query: &Query) -> Resul
 /// As with [`builds`].
 pub async fn rpms(
     conn: &mut PgConnection,
+    quirks: Quirks,
     tag: TagId,
     query: &Query,
     arches: Option<&[String]>,
     rpmsigs: bool,
 ) -> Result<(Vec<TaggedRpm>, Vec<TaggedBuild>)> {
-    let builds = builds(conn, tag, &Query { extra: false, ..query.clone() }).await?;
+    let builds = builds(conn, quirks, tag, &Query { extra: false, ..query.clone() }).await?;
     let mut places: HashMap<BuildId, usize> = HashMap::new();
     for (place, build) in builds.iter().enumerate() {
         places.entry(build.build_id).or_insert(place);
@@ -139,9 +153,10 @@ impl Asked<'_> {
 }
 
 async fn list_builds(cx: &mut Cx, asked: Asked<'_>) -> Result<Vec<TaggedBuild>> {
+    let quirks = cx.hub.config.quirks;
     let conn = cx.db().await?;
     match asked.resolve(conn).await? {
-        Some((tag, query)) => builds(conn, tag, &query).await,
+        Some((tag, query)) => builds(conn, quirks, tag, &query).await,
         None => Ok(Vec::new()),
     }
 }
@@ -153,9 +168,10 @@ async fn list_rpms(
     rpmsigs: bool,
 ) -> Result<(Vec<TaggedRpm>, Vec<TaggedBuild>)> {
     let arches = arches.map(OneOrMany::into_vec);
+    let quirks = cx.hub.config.quirks;
     let conn = cx.db().await?;
     match asked.resolve(conn).await? {
-        Some((tag, query)) => rpms(conn, tag, &query, arches.as_deref(), rpmsigs).await,
+        Some((tag, query)) => rpms(conn, quirks, tag, &query, arches.as_deref(), rpmsigs).await,
         None => Ok((Vec::new(), Vec::new())),
     }
 }
@@ -227,5 +243,36 @@ impl Handle for GetLatestRpms {
         let package = self.package.as_ref();
         let asked = Asked { tag: &self.tag, package, owner: None, kind: self.kind.as_deref(), strict: true, query };
         list_rpms(cx, asked, self.arch, self.rpmsigs).await
+    }
+}
+
+impl Handle for ListTaggedArchives {
+    async fn handle(self, cx: &mut Cx) -> Result<(Vec<Value>, Vec<TaggedBuild>)> {
+        if let Some(kind) = self.kind.as_deref().filter(|kind| !["maven", "win"].contains(kind)) {
+            return Err(Error::invalid(format!("unsupported archive type: {kind}")));
+        }
+        let query = Query {
+            event: self.event,
+            inherit: self.inherit,
+            latest: self.latest.and_then(Latest::count),
+            ..Query::default()
+        };
+        let asked = Asked {
+            tag: &self.tag,
+            package: self.package.as_ref(),
+            owner: None,
+            kind: self.kind.as_deref(),
+            strict: self.strict,
+            query,
+        };
+        // no build here has archives
+        Ok((Vec::new(), list_builds(cx, asked).await?))
+    }
+}
+
+impl Handle for GetLatestMavenArchives {
+    async fn handle(self, cx: &mut Cx) -> Result<Vec<Value>> {
+        tag::require_at(cx.db().await?, &self.tag, self.event).await?;
+        Ok(Vec::new())
     }
 }

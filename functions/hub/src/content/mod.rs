@@ -1,15 +1,25 @@
-//! What is in a tag: tagging and untagging builds here, and asking for them in `list`.
+//! What is in a tag: tagging and untagging builds.
+//!
+//! - `access`: who may; `mass`: many at once; `moving`: from one tag to another
+//! - `list`: asking what is there, and `untagged`: what is nowhere
 
+mod access;
 mod list;
+pub(crate) mod mass;
+mod moving;
 mod sql;
+mod untagged;
 
+pub use access::check_access;
 pub use list::{Query, builds, rpms};
+pub(crate) use sql::tagged_of;
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{BuildId, Ref, TagId, TaskId, UserId},
+    id::{BuildId, PackageId, Ref, TagId, TaskId, UserId},
     method::content::{
-        GetLatestBuilds, GetLatestRpms, ListTagged, ListTaggedRpms, TagBuild, TagBuildBypass, UntagBuild,
-        UntagBuildBypass,
+        CheckTagAccess, GetLatestBuilds, GetLatestMavenArchives, GetLatestRpms, ListTagged, ListTaggedArchives,
+        ListTaggedRpms, MassTag, MoveAllBuilds, MoveBuild, TagBuild, TagBuildBypass, UntagBuild, UntagBuildBypass,
+        UntaggedBuilds,
     },
     state::BuildState,
     task::{TaskMethod, tag_build::TagBuildTask},
@@ -22,7 +32,6 @@ use crate::{
     error::FaultCode,
     notification, package, policy, repo, sidetag, tag,
     task::{self, NewTask},
-    user,
 };
 
 /// Tagging is quick, and others wait for it: it goes before builds.
@@ -37,34 +46,18 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<ListTagged>()
         .add::<ListTaggedRpms>()
         .add::<GetLatestBuilds>()
-        .add::<GetLatestRpms>();
+        .add::<GetLatestRpms>()
+        .add::<ListTaggedArchives>()
+        .add::<GetLatestMavenArchives>()
+        .add::<CheckTagAccess>()
+        .add::<MassTag>()
+        .add::<MoveBuild>()
+        .add::<MoveAllBuilds>()
+        .add::<UntaggedBuilds>();
 }
 
 fn tag_error(message: String) -> Error {
     Error::Invalid(FaultCode::Tag, message)
-}
-
-/// Whether a user may change what is in a tag: it must not be locked, and the user needs the tag's permission. An admin may force it.
-///
-/// # Errors
-/// When the user may not, or there is no such tag.
-pub async fn check_access(cx: &mut Cx, tag: TagId, user: UserId, force: bool) -> Result<()> {
-    let conn = cx.db().await?;
-    let (locked, perm) = tag::access(conn, tag).await?;
-    if !locked && perm.is_none() {
-        return Ok(());
-    }
-    let perms = user::permissions(conn, user).await?;
-    let has = |perm: &str| perms.iter().any(|had| had == perm);
-    let is_admin = has("admin");
-    if locked && !(is_admin && force) {
-        let hint = if is_admin { "; force does it all the same" } else { "" };
-        return Err(Error::denied(format!("tag is locked{hint}")));
-    }
-    match perm {
-        Some(perm) if !has(&perm) && !is_admin => Err(Error::denied(format!("tag requires {perm} permission"))),
-        _ => Ok(()),
-    }
 }
 
 /// What is to happen to a build: it goes to a tag, from a tag, or both.
@@ -102,38 +95,61 @@ async fn candidate(conn: &mut PgConnection, build: BuildId) -> Result<sql::Candi
     sql::candidate(conn, build).await?.ok_or_else(|| Error::missing(format!("No such build: {build}")))
 }
 
+fn check_complete(build: &sql::Candidate) -> Result<()> {
+    match build.state {
+        BuildState::Complete => Ok(()),
+        state => Err(tag_error(format!("build {} not complete: state {state}", build.nvr))),
+    }
+}
+
+/// Whether a package is in the list that counts for a tag. If not, an admin may force it in. `tag` is the id, and how to call it.
+async fn check_listed(
+    cx: &mut Cx,
+    (tag, tag_name): (TagId, &str),
+    (package, name): (PackageId, &str),
+    force: bool,
+) -> Result<()> {
+    let quirks = cx.hub.config.quirks;
+    let problem = match package::config(cx.db().await?, quirks, tag, package, None).await? {
+        Some(entry) if !entry.blocked => return Ok(()),
+        Some(_) => format!("Package {name} blocked in {tag_name}"),
+        None => format!("Package {name} not in list for {tag_name}"),
+    };
+    if !(force && cx.caller.has_perm("admin")) {
+        return Err(tag_error(problem));
+    }
+    tracing::info!(package = name, tag = tag_name, "the package list is overridden by force");
+    package::allow_in(cx, tag, package).await
+}
+
+/// What is checked beside the tag's own rules before a build is tagged by a task: when the task is asked for, and when it runs.
+///
 /// # Errors
-/// When a build's package is not in the tag's list, or blocked there, or the build is not complete.
-async fn check_candidate(conn: &mut PgConnection, tag: TagId, build: &sql::Candidate) -> Result<()> {
-    let sql::Candidate { nvr, package, package_name, state } = build;
-    if *state != BuildState::Complete {
-        return Err(tag_error(format!("build {nvr} is not complete: its state is {state}")));
-    }
-    match package::config(conn, tag, *package, None).await? {
-        None => Err(tag_error(format!("Package {package_name} not in list for {}", name(conn, tag).await?))),
-        Some(entry) if entry.blocked => {
-            Err(tag_error(format!("Package {package_name} is blocked in {}", name(conn, tag).await?)))
-        }
-        Some(_) => Ok(()),
-    }
+/// When the build is not complete, or its package not listed or blocked; an admin's `force` lists it.
+pub async fn check_taggable(cx: &mut Cx, tag: TagId, build: BuildId, force: bool) -> Result<()> {
+    let conn = cx.db().await?;
+    let candidate = candidate(conn, build).await?;
+    check_complete(&candidate)?;
+    let name = name(conn, tag).await?;
+    check_listed(cx, (tag, &name), (candidate.package, &candidate.package_name), force).await
 }
 
 async fn name(conn: &mut PgConnection, tag: TagId) -> Result<String> {
     Ok(tag::require(conn, &Ref::Id(tag)).await?.1)
 }
 
-/// Tags a build as the caller, without asking a policy. `force` tags anew what is tagged already, so that it is the newest, and lets an
+/// Tags a build as the caller, without asking a policy or the package list. `force` tags anew what is tagged already, so that it is the newest, and lets an
 /// admin tag into a locked tag.
 ///
 /// # Errors
-/// When the caller may not, the build is not complete, its package is not listed or is blocked, or it is tagged already.
+/// When the caller may not, the build is not complete, or it is tagged already.
 pub async fn tag(cx: &mut Cx, tag: TagId, build: BuildId, force: bool) -> Result<()> {
     let by = cx.caller.user()?.id;
     tag::lock(cx.db().await?, &[tag]).await?;
     check_access(cx, tag, by, force).await?;
     let conn = cx.db().await?;
     let candidate = candidate(conn, build).await?;
-    check_candidate(conn, tag, &candidate).await?;
+    check_complete(&candidate)?;
     let is_tagged = sql::is_tagged(conn, tag, build).await?;
     if is_tagged && !force {
         return Err(tag_error(format!("build {} already tagged ({})", candidate.nvr, name(conn, tag).await?)));
@@ -185,9 +201,7 @@ impl Handle for TagBuild {
         if let Some(from) = fromtag {
             check_access(cx, from, owner, self.force).await?;
         }
-        let conn = cx.db().await?;
-        let candidate = candidate(conn, build).await?;
-        check_candidate(conn, tag, &candidate).await?;
+        check_taggable(cx, tag, build, self.force).await?;
         allow(cx, &Change { tag: Some(tag), from: fromtag, build }, None, self.force).await?;
         let arguments =
             TagBuildTask { tag_id: Some(tag), build_id: build, force: self.force, fromtag, ignore_success: false };

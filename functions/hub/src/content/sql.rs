@@ -1,16 +1,19 @@
 //! Statements about what is in tags.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
 use toji_protocol::{
     id::{BuildId, BuildrootId, EventId, ExternalRepoId, PackageId, RpmId, TagId, TaskId, UserId, VolumeId},
-    method::content::{TaggedBuild, TaggedRpm},
+    method::{
+        Listing, QueryOpts,
+        content::{TaggedBuild, TaggedRpm, UntaggedBuild},
+    },
     state::BuildState,
     time::Time,
     value::Value,
 };
 
 use super::Query;
-use crate::{Error, Result};
+use crate::{Error, Result, listing};
 
 /// A build in a tag, and what the package lists of the tags that were asked about say of its package.
 pub(super) struct Row {
@@ -167,21 +170,31 @@ pub(super) struct Candidate {
 
 /// A build, its state held until the commit.
 pub(super) async fn candidate(conn: &mut PgConnection, build: BuildId) -> Result<Option<Candidate>> {
-    let row = sqlx::query!(
-        r#"SELECT package.id, package.name, version, release, state FROM build JOIN package ON package.id = pkg_id
-           WHERE build.id = $1 FOR SHARE OF build"#,
-        build.0
+    Ok(candidates(conn, &[build]).await?.pop())
+}
+
+/// Builds, their states held until the commit. In the order of ids, so that two who hold the same builds do not meet.
+pub(super) async fn candidates(conn: &mut PgConnection, builds: &[BuildId]) -> Result<Vec<Candidate>> {
+    let ids: Vec<i64> = builds.iter().map(|build| build.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT build.id, package.id AS package, package.name, version, release, state
+           FROM build JOIN package ON package.id = pkg_id WHERE build.id = ANY($1) ORDER BY build.id FOR SHARE OF build"#,
+        &ids
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let state = BuildState::from_number(row.state.into());
-    Ok(Some(Candidate {
-        nvr: format!("{}-{}-{}", row.name, row.version, row.release),
-        package: PackageId(row.id),
-        package_name: row.name,
-        state: state.ok_or_else(|| Error::internal(anyhow::anyhow!("build {build} has the state {}", row.state)))?,
-    }))
+    let mut candidates = Vec::with_capacity(rows.len());
+    for row in rows {
+        let state = BuildState::from_number(row.state.into());
+        candidates.push(Candidate {
+            nvr: format!("{}-{}-{}", row.name, row.version, row.release),
+            package: PackageId(row.package),
+            package_name: row.name,
+            state: state
+                .ok_or_else(|| Error::internal(anyhow::anyhow!("build {} has the state {}", row.id, row.state)))?,
+        });
+    }
+    Ok(candidates)
 }
 
 pub(super) async fn is_tagged(conn: &mut PgConnection, tag: TagId, build: BuildId) -> Result<bool> {
@@ -232,4 +245,98 @@ pub(super) async fn insert(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Those of these builds that are in a tag, hidden or not.
+pub(crate) async fn tagged_of(conn: &mut PgConnection, tag: TagId, builds: &[BuildId]) -> Result<Vec<BuildId>> {
+    let ids: Vec<i64> = builds.iter().map(|build| build.0).collect();
+    let tagged = sqlx::query_scalar!(
+        "SELECT build_id FROM tag_listing WHERE tag_id = $1 AND build_id = ANY($2) AND active ORDER BY build_id",
+        tag.0,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(tagged.into_iter().map(BuildId).collect())
+}
+
+fn columns(changes: &[(BuildId, EventId)]) -> (Vec<i64>, Vec<i64>) {
+    changes.iter().map(|(build, event)| (build.0, event.0)).unzip()
+}
+
+/// Untags builds, each by its own event; those that are not there are left out.
+pub(super) async fn revoke_all(
+    conn: &mut PgConnection,
+    tag: TagId,
+    changes: &[(BuildId, EventId)],
+    by: UserId,
+) -> Result<()> {
+    let (builds, events) = columns(changes);
+    sqlx::query!(
+        "UPDATE tag_listing SET active = NULL, revoke_event = change.event, revoker_id = $4
+         FROM unnest($2::bigint[], $3::bigint[]) AS change (build, event)
+         WHERE tag_id = $1 AND build_id = change.build AND active",
+        tag.0,
+        &builds,
+        &events,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Tags builds, each by its own event.
+pub(super) async fn insert_all(
+    conn: &mut PgConnection,
+    tag: TagId,
+    changes: &[(BuildId, EventId)],
+    by: UserId,
+) -> Result<()> {
+    let (builds, events) = columns(changes);
+    sqlx::query!(
+        "INSERT INTO tag_listing (tag_id, build_id, create_event, creator_id)
+         SELECT $1, build, event, $4 FROM unnest($2::bigint[], $3::bigint[]) AS change (build, event)",
+        tag.0,
+        &builds,
+        &events,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Complete builds that are in no tag.
+pub(super) async fn untagged(
+    conn: &mut PgConnection,
+    name: Option<&str>,
+    draft: Option<bool>,
+    opts: &QueryOpts,
+) -> Result<Listing<UntaggedBuild>> {
+    const COLUMNS: [(&str, &str); 4] =
+        [("id", "b.id"), ("name", "package.name"), ("version", "b.version"), ("release", "b.release")];
+    let mut sql = QueryBuilder::<Postgres>::new(if opts.count_only { "SELECT count(*) FROM (" } else { "" });
+    sql.push(
+        "SELECT b.id, package.name, b.version, b.release FROM build b JOIN package ON package.id = b.pkg_id
+         WHERE b.state = 1 AND NOT EXISTS (SELECT FROM tag_listing l WHERE l.build_id = b.id AND l.active)",
+    );
+    if let Some(name) = name {
+        sql.push(" AND package.name = ").push_bind(name);
+    }
+    if let Some(draft) = draft {
+        sql.push(" AND b.draft = ").push_bind(draft);
+    }
+    if opts.order.is_none() {
+        sql.push(" ORDER BY b.id");
+    }
+    sql.push(listing::sql_tail(opts, &COLUMNS)?);
+    if opts.count_only {
+        sql.push(") AS builds");
+        return Ok(Listing::Count(sql.build_query_scalar().fetch_one(conn).await?));
+    }
+    let rows: Vec<(i64, String, String, String)> = sql.build_query_as().fetch_all(conn).await?;
+    let builds =
+        rows.into_iter().map(|(id, name, version, release)| UntaggedBuild { id: BuildId(id), name, version, release });
+    listing::shape(builds.collect(), Some(opts))
 }

@@ -246,7 +246,8 @@ async fn needs_srpm_task(cx: &mut Cx, job: &Job, repo: &Repo) -> Result<bool> {
     if matches!(job.source, Source::Scm(_)) {
         return Ok(true);
     }
-    let config = tag::build_config(cx.db().await?, job.build_tag, Some(repo.create_event)).await?;
+    let quirks = cx.hub.config.quirks;
+    let config = tag::build_config(cx.db().await?, quirks, job.build_tag, Some(repo.create_event)).await?;
     let by_tag = config.and_then(|config| config.tag.extra.get("rebuild_srpm").map(is_truthy)).unwrap_or(true);
     Ok(if job.is_scratch() { job.opts.rebuild_srpm.unwrap_or(by_tag) } else { by_tag })
 }
@@ -334,7 +335,8 @@ async fn build_arches_in(hub: &Hub, job: Job, repo: RepoId, now: DateTime<Utc>) 
     let repo = repo.ok_or_else(|| Error::missing("the repo is gone"))?;
     let package = package::find(cx.db().await?, &header.name.as_str().into()).await?;
     let extra_arches = check_package(&mut cx, &job, &header, package.as_ref().map(|(id, _)| *id)).await?;
-    let config = tag::build_config(cx.db().await?, job.build_tag, Some(repo.create_event)).await?;
+    let quirks = cx.hub.config.quirks;
+    let config = tag::build_config(cx.db().await?, quirks, job.build_tag, Some(repo.create_event)).await?;
     let config = config.ok_or_else(|| Error::missing(format!("No such tag: '{}'", job.build_tag_name)))?;
     let tag_arches = split_list(config.tag.arches.as_deref().unwrap_or_default());
     if tag_arches.is_empty() {
@@ -412,8 +414,9 @@ async fn check_package(
             ),
         )
     };
+    let quirks = cx.hub.config.quirks;
     let listed = match package {
-        Some(package) => package::config(cx.db().await?, dest, package, None).await?,
+        Some(package) => package::config(cx.db().await?, quirks, dest, package, None).await?,
         None => None,
     };
     match listed {

@@ -1,4 +1,4 @@
-//! Parent tasks as state machines: `build`, `tagBuild`, `newRepo`, `waitrepo`.
+//! Parent tasks as state machines: `build`, `tagBuild`, `newRepo`, `waitrepo`, `dependantTask`.
 //!
 //! A step is a function of the task's row and its children. It locks the task, reads the children, does what is next, and commits;
 //! children are unique by (parent, label), so a step that runs twice does nothing twice. What speaks to S3 runs between two
@@ -7,6 +7,7 @@
 
 pub mod arches;
 mod build;
+mod dependant_task;
 mod new_repo;
 mod tag_build;
 mod wait_repo;
@@ -18,7 +19,10 @@ use serde::de::DeserializeOwned;
 use toji_protocol::{
     id::TaskId,
     state::TaskState,
-    task::{TaskMethod, build::BuildTask, new_repo::NewRepoTask, tag_build::TagBuildTask, wait_repo::WaitRepoTask},
+    task::{
+        TaskMethod, build::BuildTask, dependant_task::DependantTask, new_repo::NewRepoTask, tag_build::TagBuildTask,
+        wait_repo::WaitRepoTask,
+    },
     value::from_value,
     xmlrpc,
 };
@@ -63,6 +67,7 @@ fn step<'a>(hub: &'a Hub, row: &'a TaskRow, now: DateTime<Utc>) -> Step<'a> {
         TagBuildTask::METHOD => Box::pin(tag_build::step(hub, row.id, now)),
         NewRepoTask::METHOD => Box::pin(new_repo::step(hub, row.id, now)),
         WaitRepoTask::METHOD => Box::pin(wait_repo::step(hub, row.id, now)),
+        DependantTask::METHOD => Box::pin(dependant_task::step(hub, row.id, now)),
         other => {
             let error = Error::invalid(format!("the hub runs no tasks of method {other}"));
             Box::pin(std::future::ready(Err(error)))
@@ -139,6 +144,9 @@ async fn fail(hub: &Hub, task: TaskId, error: &Error, now: DateTime<Utc>) -> Res
     advance_parent(&mut cx, row.parent);
     if row.method == TagBuildTask::METHOD {
         tag_build::failed(&mut cx, &row, error).await?;
+    }
+    if row.method == DependantTask::METHOD {
+        dependant_task::wake(&mut cx, task).await?;
     }
     cx.commit().await
 }

@@ -25,7 +25,8 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
             opts.insert(name, true);
         }
     }
-    let config = tag::build_config(cx.db().await?, tag, asked.event).await?;
+    let quirks = cx.hub.config.quirks;
+    let config = tag::build_config(cx.db().await?, quirks, tag, asked.event).await?;
     let config =
         config.ok_or_else(|| Error::missing(format!("No such tag: {} at event {:?}", asked.tag, asked.event)))?;
     let (all, custom): (_, Map) = repo::options(&config.tag.extra, Some(&opts))?;
@@ -34,7 +35,8 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
         None => cx.event().await?,
     };
     // begun after the event was taken: what the event shows is committed
-    let begin = tag::last_change(cx.db().await?, tag, Some(toji_protocol::id::EventId(event.0 + 1)), true).await?;
+    let begin =
+        tag::last_change(cx.db().await?, quirks, tag, Some(toji_protocol::id::EventId(event.0 + 1)), true).await?;
     let (all, custom) =
         (serde_json::to_value(all).map_err(Error::internal)?, serde_json::to_value(custom).map_err(Error::internal)?);
     sqlx::query!(

@@ -1,13 +1,16 @@
 //! `tagBuild`: the build is tagged, on its owner's behalf.
 
 use chrono::{DateTime, Utc};
-use toji_protocol::{id::TaskId, task::tag_build::TagBuildTask};
+use toji_protocol::{
+    id::{TagId, TaskId},
+    task::tag_build::TagBuildTask,
+};
 
 use super::{close, encoded, open, request};
 use crate::{
     Error, Hub, Result,
     call::{Cx, act_as},
-    content, notification,
+    content, notification, tag,
     task::TaskRow,
 };
 
@@ -26,6 +29,12 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     let asked: TagBuildTask = request(&row)?;
     let change = content::Change { tag: asked.tag_id, from: asked.fromtag, build: asked.build_id };
     content::allow(&mut cx, &change, Some(row.owner), asked.force).await?;
+    // both before the first event is taken
+    let tags: Vec<TagId> = [asked.tag_id, asked.fromtag].into_iter().flatten().collect();
+    tag::lock(cx.db().await?, &tags).await?;
+    if let Some(tag) = asked.tag_id {
+        content::check_taggable(&mut cx, tag, asked.build_id, asked.force).await?;
+    }
     if let Some(from) = asked.fromtag {
         content::untag(&mut cx, from, asked.build_id, true, asked.force).await?;
     }

@@ -10,10 +10,16 @@ use toji_protocol::{
 };
 
 use super::{close, encoded, open, request};
-use crate::{Error, Hub, Result, call::Cx, content, package, repo, tag};
+use crate::{
+    Error, Hub, Result,
+    call::Cx,
+    content, package, repo,
+    tag::{self, Quirks},
+};
 
 pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> {
     let mut cx = Cx::internal(hub, now).await?;
+    let quirks = hub.config.quirks;
     let row = open(&mut cx, task).await?;
     let asked: WaitRepoTask = request(&row)?;
     let (tag, name) = tag::require(cx.db().await?, &asked.tag).await?;
@@ -21,7 +27,7 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
     let min_event = asked.min_event.unwrap_or(EventId(0));
     let wanted = repo::request::Wanted::Since(min_event);
     if let Some(found) = repo::request::find(cx.db().await?, tag, wanted, &Named::new()).await?
-        && has_all(cx.db().await?, tag, &nvrs, Some(&found)).await?
+        && has_all(cx.db().await?, quirks, tag, &nvrs, Some(&found)).await?
     {
         close(&mut cx, &row, encoded(&found)?).await?;
         return cx.commit().await;
@@ -33,8 +39,8 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
         return Err(Error::invalid(format!("Timed out: no repo of {name}{what} after {minutes} minutes")));
     }
     // builds that are still to be tagged have us looked at again
-    if has_all(cx.db().await?, tag, &nvrs, None).await? {
-        let since = match (nvrs.is_empty(), tag::last_change(cx.db().await?, tag, None, true).await?) {
+    if has_all(cx.db().await?, quirks, tag, &nvrs, None).await? {
+        let since = match (nvrs.is_empty(), tag::last_change(cx.db().await?, quirks, tag, None, true).await?) {
             (false, Some(last)) => last.max(min_event),
             _ => min_event,
         };
@@ -46,7 +52,13 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
 }
 
 /// Whether all of the builds, by exact name, are tagged there: as a repo shows it, or now.
-async fn has_all(conn: &mut PgConnection, tag: TagId, nvrs: &[String], repo: Option<&Repo>) -> Result<bool> {
+async fn has_all(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    nvrs: &[String],
+    repo: Option<&Repo>,
+) -> Result<bool> {
     for nvr in nvrs {
         let parsed = Nvr::parse(nvr).map_err(|error| Error::invalid(error.to_string()))?;
         let Some((package, _)) = package::find(conn, &parsed.name.as_str().into()).await? else { return Ok(false) };
@@ -56,7 +68,7 @@ async fn has_all(conn: &mut PgConnection, tag: TagId, nvrs: &[String], repo: Opt
             package: Some(package),
             ..content::Query::default()
         };
-        let builds = content::builds(conn, tag, &query).await?;
+        let builds = content::builds(conn, quirks, tag, &query).await?;
         if !builds.iter().any(|build| build.version == parsed.version && build.release == parsed.release) {
             return Ok(false);
         }

@@ -21,7 +21,8 @@ use toji_protocol::{
 use crate::{
     Error, Result,
     call::{Cx, Handle, Table},
-    listing, name, repo, tag,
+    listing, name, repo,
+    tag::{self, Quirks},
 };
 
 pub(crate) fn methods(table: &mut Table) {
@@ -67,8 +68,13 @@ fn base(url: &str) -> Result<String> {
 ///
 /// # Errors
 /// When the walk through ancestors gets out of hand, or the database is away.
-pub async fn for_tag(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Vec<TagExternalRepo>> {
-    let order = tag::with_ancestors(conn, tag, at).await?;
+pub async fn for_tag(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+) -> Result<Vec<TagExternalRepo>> {
+    let order = tag::with_ancestors(conn, quirks, tag, at).await?;
     let attached = sql::attached(conn, Some(&order), None, at).await?;
     let mut seen = HashSet::new();
     let in_order = order.iter().flat_map(|tag| attached.iter().filter(move |repo| repo.tag_id == *tag));
@@ -78,10 +84,8 @@ pub async fn for_tag(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -
 /// Tells those who wait for repos of tags that this external repo is attached to.
 async fn changed(cx: &mut Cx, id: ExternalRepoId) -> Result<()> {
     let attached = sql::attached(cx.db().await?, None, Some(id), None).await?;
-    for attached in attached {
-        repo::tag_changed(cx, attached.tag_id).await?;
-    }
-    Ok(())
+    let tags: Vec<TagId> = attached.into_iter().map(|attached| attached.tag_id).collect();
+    repo::tags_changed(cx, &tags).await
 }
 
 impl Handle for CreateExternalRepo {
@@ -174,9 +178,10 @@ impl Handle for GetTagExternalRepos {
 
 impl Handle for GetExternalRepoList {
     async fn handle(self, cx: &mut Cx) -> Result<Vec<TagExternalRepo>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let (tag, _) = tag::require_at(conn, &self.tag_info, self.event).await?;
-        for_tag(conn, tag, self.event).await
+        for_tag(conn, quirks, tag, self.event).await
     }
 }
 

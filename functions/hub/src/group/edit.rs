@@ -53,29 +53,30 @@ impl Place {
 
     /// The group as it counts for the tag; None when it is in no list.
     async fn effective(&self, cx: &mut Cx) -> Result<Option<TagGroup>> {
-        let groups = merge::read(cx.db().await?, self.tag, None, merge::ALL).await?;
+        let quirks = cx.hub.config.quirks;
+        let groups = merge::read(cx.db().await?, quirks, self.tag, None, merge::ALL).await?;
         Ok(groups.into_iter().find(|group| group.group_id == self.group))
     }
 
     /// The same; a fault when it is in no list, or blocked.
-    async fn usable(&self, cx: &mut Cx, force: bool) -> Result<TagGroup> {
+    async fn usable(&self, cx: &mut Cx) -> Result<TagGroup> {
         match self.effective(cx).await? {
             None => Err(Error::missing(format!("group {} not present in tag {}", self.group_name, self.tag_name))),
-            Some(group) if group.blocked && !force => Err(self.blocked(&format!("group {}", self.group_name))),
+            Some(group) if group.blocked => Err(self.blocked()),
             Some(group) => Ok(group),
         }
     }
 
-    fn blocked(&self, what: &str) -> Error {
-        Error::invalid(format!("{what} is blocked in tag {}; unblock it first", self.tag_name))
+    fn blocked(&self) -> Error {
+        Error::invalid(format!("group {} is blocked in tag {}", self.group_name, self.tag_name))
     }
 
-    fn not_blocked(&self, what: &str) -> Error {
-        Error::invalid(format!("{what} is NOT blocked in tag {}", self.tag_name))
+    fn entry_blocked(&self, what: &str) -> Error {
+        Error::invalid(format!("{what} blocked in group {}, tag {}", self.group_name, self.tag_name))
     }
 
-    fn not_own(&self, what: &str) -> Error {
-        Error::missing(format!("tag {} has no entry of its own for {what}", self.tag_name))
+    fn entry_not_blocked(&self, what: &str) -> Error {
+        Error::invalid(format!("{what} is NOT blocked in group {}, tag {}", self.group_name, self.tag_name))
     }
 }
 
@@ -128,7 +129,7 @@ async fn add_group(cx: &mut Cx, place: Place, block: bool, force: bool, opts: &N
     let before = place.effective(cx).await?;
     let mut group = match &before {
         Some(before) if before.blocked && !force => {
-            return Err(place.blocked(&format!("group {}", place.group_name)));
+            return Err(place.blocked());
         }
         Some(before) => before.clone(),
         None => TagGroup {
@@ -190,7 +191,7 @@ impl Handle for GroupListRemove {
         let place = Place::take(cx, &self.taginfo, &self.grpinfo, false).await?;
         match own_group(cx, &place).await? {
             None if self.force => Ok(()),
-            None => Err(place.not_own(&format!("group {}", place.group_name))),
+            None => Err(Error::missing(format!("No group: {} found for tag: {}", place.group_name, place.tag_name))),
             Some(_) => remove_group(cx, place).await,
         }
     }
@@ -201,7 +202,7 @@ impl Handle for GroupListUnblock {
         let place = Place::take(cx, &self.taginfo, &self.grpinfo, false).await?;
         match own_group(cx, &place).await? {
             Some(group) if group.blocked => remove_group(cx, place).await,
-            _ => Err(place.not_blocked(&format!("group {}", place.group_name))),
+            _ => Err(Error::invalid(format!("group {} is NOT blocked in tag {}", place.group_name, place.tag_name))),
         }
     }
 }
@@ -222,11 +223,11 @@ fn apply_to_package(entry: &mut GroupPackage, opts: &Named) -> Result<()> {
 
 async fn add_package(cx: &mut Cx, place: Place, package: &str, block: bool, force: bool, opts: &Named) -> Result<()> {
     name::check("package", package)?;
-    let group = place.usable(cx, force).await?;
+    let group = place.usable(cx).await?;
     let before = group.packagelist.into_iter().flatten().find(|entry| entry.package == package);
     let mut entry = match &before {
         Some(before) if before.blocked && !force => {
-            return Err(place.blocked(&format!("package {package} of group {}", place.group_name)));
+            return Err(place.entry_blocked(&format!("package {package}")));
         }
         Some(before) => before.clone(),
         None => GroupPackage {
@@ -280,9 +281,10 @@ async fn remove_package(cx: &mut Cx, place: Place, package: &str) -> Result<()> 
 impl Handle for GroupPackageListRemove {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let place = Place::take(cx, &self.taginfo, &self.grpinfo, false).await?;
+        // Koji says nothing when there is none
         match own_package(cx, &place, &self.pkg_name).await? {
             Some(_) => remove_package(cx, place, &self.pkg_name).await,
-            None => Err(place.not_own(&format!("package {} of group {}", self.pkg_name, place.group_name))),
+            None => Ok(()),
         }
     }
 }
@@ -292,7 +294,7 @@ impl Handle for GroupPackageListUnblock {
         let place = Place::take(cx, &self.taginfo, &self.grpinfo, false).await?;
         match own_package(cx, &place, &self.pkg_name).await? {
             Some(entry) if entry.blocked => remove_package(cx, place, &self.pkg_name).await,
-            _ => Err(place.not_blocked(&format!("package {} of group {}", self.pkg_name, place.group_name))),
+            _ => Err(place.entry_not_blocked(&format!("package {}", self.pkg_name))),
         }
     }
 }
@@ -312,11 +314,11 @@ fn apply_to_req(entry: &mut GroupReq, opts: &Named) -> Result<()> {
 
 async fn add_req(cx: &mut Cx, place: Place, req: &Ref<GroupId>, block: bool, force: bool, opts: &Named) -> Result<()> {
     let (req, req_name) = require(cx.db().await?, req).await?;
-    let group = place.usable(cx, force).await?;
+    let group = place.usable(cx).await?;
     let before = group.grouplist.into_iter().flatten().find(|entry| entry.req_id == req);
     let mut entry = match &before {
         Some(before) if before.blocked && !force => {
-            return Err(place.blocked(&format!("requirement {req_name} of group {}", place.group_name)));
+            return Err(place.entry_blocked(&format!("requirement on group {req_name}")));
         }
         Some(before) => before.clone(),
         None => GroupReq {
@@ -331,7 +333,7 @@ async fn add_req(cx: &mut Cx, place: Place, req: &Ref<GroupId>, block: bool, for
     };
     apply_to_req(&mut entry, opts)?;
     entry.blocked = block;
-    if before.as_ref() == Some(&entry) && !force {
+    if before.as_ref() == Some(&entry) {
         return Ok(());
     }
     entry.tag_id = place.tag;
@@ -370,11 +372,11 @@ async fn remove_req(cx: &mut Cx, place: Place, req: GroupId) -> Result<()> {
 impl Handle for GroupReqListRemove {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let place = Place::take(cx, &self.taginfo, &self.grpinfo, false).await?;
-        let (req, req_name) = require(cx.db().await?, &self.reqinfo).await?;
+        let (req, _) = require(cx.db().await?, &self.reqinfo).await?;
+        // Koji says nothing when there is none
         match own_req(cx, &place, req).await? {
             Some(_) => remove_req(cx, place, req).await,
-            None if self.force == Some(true) => Ok(()),
-            None => Err(place.not_own(&format!("requirement {req_name} of group {}", place.group_name))),
+            None => Ok(()),
         }
     }
 }
@@ -385,7 +387,7 @@ impl Handle for GroupReqListUnblock {
         let (req, req_name) = require(cx.db().await?, &self.reqinfo).await?;
         match own_req(cx, &place, req).await? {
             Some(entry) if entry.blocked => remove_req(cx, place, req).await,
-            _ => Err(place.not_blocked(&format!("requirement {req_name} of group {}", place.group_name))),
+            _ => Err(place.entry_not_blocked(&format!("group req {req_name}"))),
         }
     }
 }

@@ -12,7 +12,10 @@ use toji_protocol::{
 };
 
 use super::sql;
-use crate::{Result, tag};
+use crate::{
+    Result,
+    tag::{self, Quirks},
+};
 
 /// What is asked of a tag's groups.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +53,12 @@ fn nearest<T, K: Eq + Hash>(
 /// When the walk through ancestors gets out of hand, or the database is away.
 pub(super) async fn read(
     conn: &mut PgConnection,
+    quirks: Quirks,
     tag: TagId,
     at: Option<EventId>,
     wanted: Wanted,
 ) -> Result<Vec<TagGroup>> {
-    let order = if wanted.inherit { tag::with_ancestors(conn, tag, at).await? } else { vec![tag] };
+    let order = if wanted.inherit { tag::with_ancestors(conn, quirks, tag, at).await? } else { vec![tag] };
     let places: HashMap<TagId, usize> = order.iter().enumerate().map(|(place, tag)| (*tag, place)).collect();
     let groups = sql::groups(conn, &order, at).await?;
     let mut groups = nearest(&places, groups, |group| group.group_id, |group| group.tag_id);

@@ -1,7 +1,8 @@
 //! Comps groups: which packages `@build` and its like mean.
 //!
-//! - `merge`: what counts for a tag; `edit`: changing a tag's own entries
+//! - `merge`: what counts for a tag; `edit`: changing a tag's own entries; `copy`: giving them to another tag
 
+pub(crate) mod copy;
 mod edit;
 mod merge;
 mod sql;
@@ -19,7 +20,7 @@ use toji_protocol::{
 use crate::{
     Result,
     call::{Cx, Handle, Table},
-    tag,
+    tag::{self, Quirks},
 };
 
 pub(crate) fn methods(table: &mut Table) {
@@ -43,12 +44,18 @@ pub(crate) fn methods(table: &mut Table) {
 ///
 /// # Errors
 /// When the walk through ancestors gets out of hand, or the database is away.
-pub async fn for_tag(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Vec<TagGroup>> {
-    merge::read(conn, tag, at, merge::Wanted { blocked: false, ..merge::ALL }).await
+pub async fn for_tag(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+) -> Result<Vec<TagGroup>> {
+    merge::read(conn, quirks, tag, at, merge::Wanted { blocked: false, ..merge::ALL }).await
 }
 
 impl Handle for GetTagGroups {
     async fn handle(self, cx: &mut Cx) -> Result<Vec<TagGroup>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let (tag, _) = tag::require_at(conn, &self.tag, self.event).await?;
         let wanted = merge::Wanted {
@@ -57,6 +64,6 @@ impl Handle for GetTagGroups {
             reqs: self.incl_reqs,
             blocked: self.incl_blocked,
         };
-        merge::read(conn, tag, self.event, wanted).await
+        merge::read(conn, quirks, tag, self.event, wanted).await
     }
 }

@@ -8,6 +8,14 @@ use toji_protocol::{
 
 use crate::Result;
 
+/// Entries of a tag's own, to be written or revoked together.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    pub(super) groups: Vec<TagGroup>,
+    pub(super) packages: Vec<GroupPackage>,
+    pub(super) reqs: Vec<GroupReq>,
+}
+
 pub(super) async fn find(conn: &mut PgConnection, group: &Ref<GroupId>) -> Result<Option<(GroupId, String)>> {
     let row =
         sqlx::query!("SELECT id, name FROM groups WHERE id = $1 OR name = $2", group.id().map(|id| id.0), group.name())
@@ -230,6 +238,106 @@ pub(super) async fn insert_req(conn: &mut PgConnection, entry: &GroupReq, event:
         entry.blocked,
         entry.kind,
         entry.is_metapkg,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Revokes a tag's own entries: of groups, of their packages, and of groups that they need. One statement a table.
+pub(super) async fn revoke_all(
+    conn: &mut PgConnection,
+    tag: TagId,
+    gone: &Entries,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    let groups: Vec<i64> = gone.groups.iter().map(|group| group.group_id.0).collect();
+    sqlx::query!(
+        "UPDATE group_config SET active = NULL, revoke_event = $3, revoker_id = $4
+         WHERE tag_id = $1 AND group_id = ANY($2) AND active",
+        tag.0,
+        &groups,
+        event.0,
+        by.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    let (groups, names): (Vec<i64>, Vec<String>) =
+        gone.packages.iter().map(|entry| (entry.group_id.0, entry.package.clone())).unzip();
+    sqlx::query!(
+        "UPDATE group_package_listing SET active = NULL, revoke_event = $4, revoker_id = $5
+         FROM unnest($2::bigint[], $3::text[]) AS gone (in_group, name)
+         WHERE tag_id = $1 AND group_id = in_group AND package = name AND active",
+        tag.0,
+        &groups,
+        &names,
+        event.0,
+        by.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    let (groups, reqs): (Vec<i64>, Vec<i64>) = gone.reqs.iter().map(|entry| (entry.group_id.0, entry.req_id.0)).unzip();
+    sqlx::query!(
+        "UPDATE group_req_listing SET active = NULL, revoke_event = $4, revoker_id = $5
+         FROM unnest($2::bigint[], $3::bigint[]) AS gone (in_group, req)
+         WHERE tag_id = $1 AND group_id = in_group AND req_id = req AND active",
+        tag.0,
+        &groups,
+        &reqs,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Inserts entries as a tag's own. One statement a table.
+pub(super) async fn insert_all(
+    conn: &mut PgConnection,
+    tag: TagId,
+    new: &Entries,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    // unnest takes a column each; JSON carries them all
+    let json = |entries: serde_json::Result<serde_json::Value>| entries.map_err(crate::Error::internal);
+    sqlx::query!(
+        "INSERT INTO group_config (tag_id, group_id, blocked, exported, display_name, is_default, uservisible, description,
+             langonly, biarchonly, create_event, creator_id)
+         SELECT $1, group_id, blocked, exported, display_name, is_default, uservisible, description, langonly, biarchonly, $3, $4
+         FROM jsonb_to_recordset($2) AS entry (group_id bigint, blocked boolean, exported boolean, display_name text,
+             is_default boolean, uservisible boolean, description text, langonly text, biarchonly boolean)",
+        tag.0,
+        json(serde_json::to_value(&new.groups))?,
+        event.0,
+        by.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        r#"INSERT INTO group_package_listing (tag_id, group_id, package, blocked, type, basearchonly, requires, create_event,
+             creator_id)
+         SELECT $1, group_id, package, blocked, "type", basearchonly, requires, $3, $4
+         FROM jsonb_to_recordset($2) AS entry (group_id bigint, package text, blocked boolean, "type" text,
+             basearchonly boolean, requires text)"#,
+        tag.0,
+        json(serde_json::to_value(&new.packages))?,
+        event.0,
+        by.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        r#"INSERT INTO group_req_listing (tag_id, group_id, req_id, blocked, type, is_metapkg, create_event, creator_id)
+         SELECT $1, group_id, req_id, blocked, "type", is_metapkg, $3, $4
+         FROM jsonb_to_recordset($2) AS entry (group_id bigint, req_id bigint, blocked boolean, "type" text,
+             is_metapkg boolean)"#,
+        tag.0,
+        json(serde_json::to_value(&new.reqs))?,
         event.0,
         by.0
     )

@@ -37,10 +37,11 @@ pub(super) async fn of(
 async fn makers(cx: &mut Cx, build: &Build, in_tag: Option<TagId>) -> Result<Vec<UserId>> {
     let mut makers = vec![build.owner_id];
     let Some(in_tag) = in_tag else { return Ok(makers) };
+    let quirks = cx.hub.config.quirks;
     let conn = cx.db().await?;
     // the tag may have been deleted since
     if tag::find(conn, &Ref::Id(in_tag)).await?.is_some() {
-        let entry = package::config(conn, in_tag, build.package_id, None).await?;
+        let entry = package::config(conn, quirks, in_tag, build.package_id, None).await?;
         makers.extend(entry.filter(|entry| !entry.blocked).and_then(|entry| entry.owner_id));
     }
     Ok(makers)

@@ -2,23 +2,31 @@
 
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{PackageId, TagId, UserId},
+    id::{PackageId, Ref, TagId, UserId},
     method::package::{
         ListedPackage, PackageListAdd, PackageListBlock, PackageListRemove, PackageListSetArches, PackageListSetOwner,
         PackageListUnblock,
     },
+    value::{Map, to_value},
 };
 
 use super::{Order, find, find_or_create, require, sql};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
-    repo, tag, user,
+    policy, repo,
+    tag::{self, Quirks},
+    user,
 };
 
-/// Who may change package lists: the default of the policy `package_list`.
-fn allow(cx: &Cx) -> Result<()> {
-    cx.caller.require_perm("tag")
+/// Asks the policy `package_list`.
+async fn allow(cx: &mut Cx, action: &str, tag: TagId, package: &Ref<PackageId>, force: bool) -> Result<()> {
+    let mut data = Map::new();
+    data.insert("tag", tag.0);
+    data.insert("action", action);
+    data.insert("package", to_value(package)?);
+    data.insert("force", force);
+    policy::assert(cx, "package_list", data, force).await
 }
 
 /// What counts for a package in a tag, and the tag's own entry.
@@ -31,8 +39,8 @@ struct State {
     inherited: Option<ListedPackage>,
 }
 
-async fn state(conn: &mut PgConnection, tag: TagId, package: PackageId) -> Result<State> {
-    let order = Order::load(conn, tag, None, true).await?;
+async fn state(conn: &mut PgConnection, quirks: Quirks, tag: TagId, package: PackageId) -> Result<State> {
+    let order = Order::load(conn, quirks, tag, None, true).await?;
     let tags = order.tags();
     let wanted = sql::Wanted { tags: Some(&tags), package: Some(package), ..Default::default() };
     let entries = sql::entries(conn, &wanted).await?;
@@ -45,42 +53,38 @@ async fn state(conn: &mut PgConnection, tag: TagId, package: PackageId) -> Resul
     })
 }
 
-/// What a tag's own entry is to say.
-struct Entry {
-    blocked: bool,
-    extra_arches: Option<String>,
-    owner: UserId,
-}
-
-/// Writes a tag's own entry; with `again`, although it says so already.
-async fn write(
-    cx: &mut Cx,
-    tag: TagId,
-    package: PackageId,
-    own: Option<&ListedPackage>,
-    entry: Entry,
-    again: bool,
-) -> Result<()> {
+/// Writes a tag's own entry.
+async fn write(cx: &mut Cx, tag: TagId, package: PackageId, says: (bool, Option<&str>), owner: UserId) -> Result<()> {
     let by = cx.caller.user()?.id;
-    let is_same =
-        own.is_some_and(|own| own.blocked == entry.blocked && is_same_list(&own.extra_arches, &entry.extra_arches));
-    let has_owner = own.is_some_and(|own| own.owner_id == Some(entry.owner));
     let event = cx.event().await?;
     let conn = cx.db().await?;
-    if !is_same || again {
-        sql::revoke(conn, tag, package, event, by).await?;
-        let says = (entry.blocked, entry.extra_arches.as_deref());
-        sql::insert(conn, tag, package, says, event, by).await?;
-    }
-    if !has_owner || again {
-        sql::revoke_owner(conn, tag, package, event, by).await?;
-        sql::insert_owner(conn, tag, package, entry.owner, event, by).await?;
-    }
+    sql::revoke(conn, tag, package, event, by).await?;
+    sql::insert(conn, tag, package, says, event, by).await?;
+    sql::revoke_owner(conn, tag, package, event, by).await?;
+    sql::insert_owner(conn, tag, package, owner, event, by).await?;
     repo::tag_changed(cx, tag).await
 }
 
-fn is_same_list(a: &Option<String>, b: &Option<String>) -> bool {
-    a.as_deref().unwrap_or_default() == b.as_deref().unwrap_or_default()
+/// Makes these the tag's own entries of their packages, without asking a policy. The tag is locked already.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn set_all(cx: &mut Cx, tag: TagId, entries: &[ListedPackage]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let by = cx.caller.user()?.id;
+    let event = cx.event().await?;
+    sql::set_all(cx.db().await?, tag, entries, event, by).await?;
+    repo::tag_changed(cx, tag).await
+}
+
+/// Removes a tag's own entry. Its owner stays on record, as in Koji: no list shows an owner without an entry.
+async fn remove(cx: &mut Cx, tag: TagId, package: PackageId) -> Result<()> {
+    let by = cx.caller.user()?.id;
+    let event = cx.event().await?;
+    sql::revoke(cx.db().await?, tag, package, event, by).await?;
+    repo::tag_changed(cx, tag).await
 }
 
 /// What to change in an entry; None = stays.
@@ -94,137 +98,161 @@ struct Change {
     update: bool,
 }
 
-async fn change(cx: &mut Cx, (tag, tag_name): (TagId, String), package: PackageId, change: Change) -> Result<()> {
+impl Change {
+    fn action(&self) -> &'static str {
+        match (self.update, self.block) {
+            (true, _) => "update",
+            (false, Some(true)) => "block",
+            (false, _) => "add",
+        }
+    }
+}
+
+/// Adds or changes an entry, without asking a policy.
+///
+/// # Errors
+/// When it is blocked and not forced, when there is none to update, or when a new one has no owner.
+async fn change(cx: &mut Cx, tag: (TagId, String), package: PackageId, asked: Change) -> Result<()> {
+    let (tag, tag_name) = tag;
     let caller = cx.caller.user()?.id;
+    let quirks = cx.hub.config.quirks;
     let conn = cx.db().await?;
     tag::lock(conn, &[tag]).await?;
-    let state = state(conn, tag, package).await?;
-    let Change { owner, block, extra_arches, force, update } = change;
-    let entry = match &state.effective {
-        None => {
-            if update && !force {
-                let message = format!("cannot update: tag {tag_name} has no data for package {package}");
-                return Err(Error::missing(message));
-            }
-            let owner = match owner {
-                Some(owner) => owner,
-                None if force => caller,
-                None => return Err(Error::invalid("owner not specified: a new entry needs one")),
-            };
-            Entry { blocked: block.unwrap_or(false), extra_arches, owner }
+    let State { effective, own, .. } = state(conn, quirks, tag, package).await?;
+    let Change { owner, block, extra_arches, force, update } = asked;
+    let Some(before) = effective else {
+        if update && !force {
+            let name = require(conn, &Ref::Id(package)).await?.1;
+            return Err(Error::missing(format!("cannot update: tag {tag_name} has no data for package {name}")));
         }
-        Some(before) => {
-            let entry = Entry {
-                blocked: block.unwrap_or(before.blocked),
-                extra_arches: extra_arches.or_else(|| before.extra_arches.clone()),
-                owner: owner.or(before.owner_id).unwrap_or(caller),
-            };
-            if before.blocked && !entry.blocked && !force {
-                let message = format!("package {} is blocked in tag {tag_name}; unblock it first", before.package_name);
-                return Err(Error::invalid(message));
-            }
-            let is_same = before.blocked == entry.blocked
-                && before.owner_id == Some(entry.owner)
-                && is_same_list(&before.extra_arches, &entry.extra_arches);
-            if is_same && !force {
-                return Ok(());
-            }
-            entry
-        }
+        let no_owner = || Error::invalid("owner not specified: a new entry needs one");
+        let owner = owner.or(force.then_some(caller)).ok_or_else(no_owner)?;
+        return write(cx, tag, package, (block.unwrap_or(false), extra_arches.as_deref()), owner).await;
     };
-    write(cx, tag, package, state.own.as_ref(), entry, force).await
+    let blocked = block.unwrap_or(before.blocked);
+    let extra_arches = extra_arches.or_else(|| before.extra_arches.clone());
+    let owner = owner.or(before.owner_id).unwrap_or(caller);
+    let is_changed = blocked != before.blocked || extra_arches != before.extra_arches;
+    let has_new_owner = before.owner_id != Some(owner);
+    if before.blocked && !blocked && !force {
+        let message = format!("package {} is blocked in tag {tag_name}; unblock it first", before.package_name);
+        return Err(Error::invalid(message));
+    }
+    if is_changed || has_new_owner && own.is_none() {
+        return write(cx, tag, package, (blocked, extra_arches.as_deref()), owner).await;
+    }
+    if has_new_owner {
+        let event = cx.event().await?;
+        let conn = cx.db().await?;
+        sql::revoke_owner(conn, tag, package, event, caller).await?;
+        sql::insert_owner(conn, tag, package, owner, event, caller).await?;
+        repo::tag_changed(cx, tag).await?;
+    }
+    Ok(())
+}
+
+/// Puts a package into a tag's list, unblocked, as an admin who forces it.
+///
+/// # Errors
+/// When the database is away.
+pub async fn allow_in(cx: &mut Cx, tag: TagId, package: PackageId) -> Result<()> {
+    let tag = tag::require(cx.db().await?, &Ref::Id(tag)).await?;
+    let asked = Change { block: Some(false), force: true, ..Default::default() };
+    change(cx, tag, package, asked).await
+}
+
+/// Adds or changes an entry for who may by the policy. A package that is named and not there is made.
+async fn change_by_policy(
+    cx: &mut Cx,
+    tag: &Ref<TagId>,
+    package: &Ref<PackageId>,
+    owner: Option<&Ref<UserId>>,
+    asked: Change,
+) -> Result<()> {
+    let conn = cx.db().await?;
+    let tag = tag::require(conn, tag).await?;
+    let found = find(conn, package).await?;
+    if found.is_none() && package.name().is_none() {
+        return Err(super::missing(package));
+    }
+    let owner = match owner {
+        Some(owner) => Some(user::require(conn, owner).await?.id),
+        None => None,
+    };
+    allow(cx, asked.action(), tag.0, package, asked.force).await?;
+    let id = match (found, package.name()) {
+        (Some((id, _)), _) => id,
+        (None, Some(name)) => find_or_create(cx.db().await?, name).await?,
+        (None, None) => return Err(super::missing(package)),
+    };
+    change(cx, tag, id, Change { owner, ..asked }).await
 }
 
 impl Handle for PackageListAdd {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
-        allow(cx)?;
-        let conn = cx.db().await?;
-        let tag = tag::require(conn, &self.taginfo).await?;
-        let owner = match &self.owner {
-            Some(owner) => Some(user::require(conn, owner).await?.id),
-            None => None,
-        };
         let extra_arches = self.extra_arches.as_deref().map(tag::arches).transpose()?;
-        let package = match (find(conn, &self.pkginfo).await?, self.pkginfo.name()) {
-            (Some((id, _)), _) => id,
-            (None, Some(name)) => find_or_create(conn, name).await?,
-            (None, None) => return Err(super::missing(&self.pkginfo)),
-        };
-        let asked = Change { owner, block: self.block, extra_arches, force: self.force, update: self.update };
-        change(cx, tag, package, asked).await
+        let asked = Change { owner: None, block: self.block, extra_arches, force: self.force, update: self.update };
+        change_by_policy(cx, &self.taginfo, &self.pkginfo, self.owner.as_ref(), asked).await
     }
 }
 
 impl Handle for PackageListBlock {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
-        allow(cx)?;
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
-        let tag = tag::require(conn, &self.taginfo).await?;
+        let (tag, tag_name) = tag::require(conn, &self.taginfo).await?;
         let (package, name) = require(conn, &self.pkginfo).await?;
-        tag::lock(conn, &[tag.0]).await?;
-        if state(conn, tag.0, package).await?.effective.is_none() {
-            return Err(Error::missing(format!("package {name} is not in the list of tag {}", tag.1)));
+        if state(conn, quirks, tag, package).await?.effective.is_none() {
+            return Err(Error::missing(format!("Package {name} is not in tag listing for {tag_name}")));
         }
         let asked = Change { block: Some(true), force: self.force, ..Default::default() };
-        change(cx, tag, package, asked).await
+        change_by_policy(cx, &self.taginfo, &self.pkginfo, None, asked).await
     }
 }
 
 impl Handle for PackageListSetOwner {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
-        allow(cx)?;
-        let conn = cx.db().await?;
-        let tag = tag::require(conn, &self.taginfo).await?;
-        let (package, _) = require(conn, &self.pkginfo).await?;
-        let owner = user::require(conn, &self.owner).await?.id;
-        let asked = Change { owner: Some(owner), force: self.force, update: true, ..Default::default() };
-        change(cx, tag, package, asked).await
+        let asked = Change { force: self.force, update: true, ..Default::default() };
+        change_by_policy(cx, &self.taginfo, &self.pkginfo, Some(&self.owner), asked).await
     }
 }
 
 impl Handle for PackageListSetArches {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
-        allow(cx)?;
-        let conn = cx.db().await?;
-        let tag = tag::require(conn, &self.taginfo).await?;
-        let (package, _) = require(conn, &self.pkginfo).await?;
-        let arches = tag::arches(self.arches.as_deref().unwrap_or_default())?;
-        let asked = Change { extra_arches: Some(arches), force: self.force, update: true, ..Default::default() };
-        change(cx, tag, package, asked).await
+        let extra_arches = Some(tag::arches(self.arches.as_deref().unwrap_or_default())?);
+        let asked = Change { extra_arches, force: self.force, update: true, ..Default::default() };
+        change_by_policy(cx, &self.taginfo, &self.pkginfo, None, asked).await
     }
 }
 
 impl Handle for PackageListRemove {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
-        allow(cx)?;
-        let by = cx.caller.user()?.id;
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
-        let (tag, tag_name) = tag::require(conn, &self.taginfo).await?;
-        let (package, name) = require(conn, &self.pkginfo).await?;
+        let (tag, _) = tag::require(conn, &self.taginfo).await?;
+        let (package, _) = require(conn, &self.pkginfo).await?;
+        allow(cx, "remove", tag, &Ref::Id(package), self.force).await?;
+        let conn = cx.db().await?;
         tag::lock(conn, &[tag]).await?;
-        if state(conn, tag, package).await?.own.is_none() {
-            if self.force {
-                return Ok(());
-            }
-            return Err(Error::missing(format!("tag {tag_name} has no entry of its own for package {name}")));
+        // Koji says nothing when there is none
+        match state(conn, quirks, tag, package).await?.own {
+            Some(_) => remove(cx, tag, package).await,
+            None => Ok(()),
         }
-        let event = cx.event().await?;
-        let conn = cx.db().await?;
-        sql::revoke(conn, tag, package, event, by).await?;
-        sql::revoke_owner(conn, tag, package, event, by).await?;
-        repo::tag_changed(cx, tag).await
     }
 }
 
 impl Handle for PackageListUnblock {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
-        allow(cx)?;
         let by = cx.caller.user()?.id;
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let (tag, tag_name) = tag::require(conn, &self.taginfo).await?;
         let (package, name) = require(conn, &self.pkginfo).await?;
+        allow(cx, "unblock", tag, &Ref::Id(package), self.force).await?;
+        let conn = cx.db().await?;
         tag::lock(conn, &[tag]).await?;
-        let State { effective, own, inherited } = state(conn, tag, package).await?;
+        let State { effective, own, inherited } = state(conn, quirks, tag, package).await?;
         let Some(blocked) = effective else {
             let message = format!("no data (blocked or otherwise) for package {name} in tag {tag_name}");
             return Err(Error::missing(message));
@@ -234,14 +262,10 @@ impl Handle for PackageListUnblock {
         }
         let shows_through = inherited.is_some_and(|entry| !entry.blocked);
         if own.is_some() && shows_through {
-            let event = cx.event().await?;
-            let conn = cx.db().await?;
-            sql::revoke(conn, tag, package, event, by).await?;
-            sql::revoke_owner(conn, tag, package, event, by).await?;
-            return repo::tag_changed(cx, tag).await;
+            return remove(cx, tag, package).await;
         }
         // nothing unblocked would show, so an entry of the tag's own must say so
-        let entry = Entry { blocked: false, extra_arches: blocked.extra_arches, owner: blocked.owner_id.unwrap_or(by) };
-        write(cx, tag, package, own.as_ref(), entry, false).await
+        let owner = blocked.owner_id.unwrap_or(by);
+        write(cx, tag, package, (false, blocked.extra_arches.as_deref()), owner).await
     }
 }

@@ -8,15 +8,18 @@ mod sql;
 
 use std::collections::HashMap;
 
-pub(crate) use order::{Filter, Order};
+pub use edit::allow_in;
+pub(crate) use edit::set_all;
+pub(crate) use order::{Filter, Order, Place};
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{EventId, PackageId, Ref, TagId},
     method::{
         Listing,
         package::{
-            GetPackage, GetPackageConfig, GetPackageId, ListPackages, ListedPackage, Package, PackageListAdd,
-            PackageListBlock, PackageListRemove, PackageListSetArches, PackageListSetOwner, PackageListUnblock,
+            CheckTagPackage, GetPackage, GetPackageConfig, GetPackageId, ListPackages, ListPackagesSimple,
+            ListedPackage, NamedPackage, Package, PackageListAdd, PackageListBlock, PackageListRemove,
+            PackageListSetArches, PackageListSetOwner, PackageListUnblock, PackageRow,
         },
     },
 };
@@ -24,7 +27,9 @@ use toji_protocol::{
 use crate::{
     Error, Result,
     call::{Cx, Handle, Table},
-    listing, name, tag, user,
+    listing, name,
+    tag::{self, Quirks},
+    user,
 };
 
 pub(crate) fn methods(table: &mut Table) {
@@ -32,6 +37,8 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<GetPackage>()
         .add::<GetPackageId>()
         .add::<ListPackages>()
+        .add::<ListPackagesSimple>()
+        .add::<CheckTagPackage>()
         .add::<GetPackageConfig>()
         .add::<PackageListAdd>()
         .add::<PackageListRemove>()
@@ -79,11 +86,12 @@ pub async fn find_or_create(conn: &mut PgConnection, name: &str) -> Result<Packa
 /// When the walk through ancestors gets out of hand, or the database is away.
 pub async fn config(
     conn: &mut PgConnection,
+    quirks: Quirks,
     tag: TagId,
     package: PackageId,
     at: Option<EventId>,
 ) -> Result<Option<ListedPackage>> {
-    let order = Order::load(conn, tag, at, true).await?;
+    let order = Order::load(conn, quirks, tag, at, true).await?;
     let tags = order.tags();
     let wanted = sql::Wanted { tags: Some(&tags), package: Some(package), with_owners: true, at, ..Default::default() };
     let entries = sql::entries(conn, &wanted).await?;
@@ -94,11 +102,32 @@ pub async fn config(
 ///
 /// # Errors
 /// When the walk through ancestors gets out of hand, or the database is away.
-pub async fn list_for_tag(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Vec<ListedPackage>> {
-    let order = Order::load(conn, tag, at, true).await?;
+pub async fn list_for_tag(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+) -> Result<Vec<ListedPackage>> {
+    let order = Order::load(conn, quirks, tag, at, true).await?;
     let tags = order.tags();
     let entries = sql::entries(conn, &sql::Wanted { tags: Some(&tags), at, ..Default::default() }).await?;
     Ok(effective(&order, entries, false))
+}
+
+/// Every package's entry as it counts for a tag and has an owner, blocked ones included. By name.
+///
+/// # Errors
+/// When the walk through ancestors gets out of hand, or the database is away.
+pub(crate) async fn owned_of_tag(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+) -> Result<Vec<ListedPackage>> {
+    let order = Order::load(conn, quirks, tag, at, true).await?;
+    let tags = order.tags();
+    let wanted = sql::Wanted { tags: Some(&tags), with_owners: true, at, ..Default::default() };
+    Ok(effective(&order, sql::entries(conn, &wanted).await?, false))
 }
 
 /// The entries that count, of those of all tags in `order`: for each package the nearest that the filters let through, or with
@@ -115,10 +144,10 @@ fn effective(order: &Order, entries: Vec<ListedPackage>, with_dups: bool) -> Vec
     }
     let mut counted = Vec::new();
     for (package, name) in packages {
-        let mut entries = by_package.remove(&package).unwrap_or_default();
+        let entries = by_package.remove(&package).unwrap_or_default();
         for tag in order.places(&name) {
-            let Some(at) = entries.iter().position(|entry| entry.tag_id == Some(tag)) else { continue };
-            counted.push(entries.swap_remove(at));
+            let Some(entry) = entries.iter().find(|entry| entry.tag_id == Some(tag)) else { continue };
+            counted.push(entry.clone());
             if !with_dups {
                 break;
             }
@@ -149,38 +178,40 @@ impl Handle for GetPackage {
 impl Handle for GetPackageId {
     async fn handle(self, cx: &mut Cx) -> Result<Option<PackageId>> {
         let conn = cx.db().await?;
-        if self.strict {
-            return Ok(Some(require(conn, &self.name).await?.0));
+        match find(conn, &self.name).await? {
+            Some((id, _)) => Ok(Some(id)),
+            None if self.strict => Err(Error::missing(format!("No such package name: {}", self.name))),
+            None => Ok(None),
         }
-        Ok(find(conn, &self.name).await?.map(|(id, _)| id))
     }
 }
 
 impl Handle for ListPackages {
-    async fn handle(self, cx: &mut Cx) -> Result<Listing<ListedPackage>> {
+    async fn handle(self, cx: &mut Cx) -> Result<Listing<PackageRow>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let prefix = self.prefix.as_deref();
         if self.tag_id.is_none() && self.user_id.is_none() && self.pkg_id.is_none() {
-            return sql::all(conn, prefix, &self.query_opts.unwrap_or_default()).await;
+            let names = sql::all(conn, prefix, &self.query_opts.unwrap_or_default()).await?;
+            return Ok(names.map(PackageRow::Named));
+        }
+        if self.user_id.is_some() && !self.with_owners {
+            return Err(Error::invalid("userID and with_owners=False can't be used together"));
         }
         let owner = match &self.user_id {
             Some(user) => Some(user::require(conn, user).await?.id),
             None => None,
         };
         let package = match &self.pkg_id {
-            Some(package) => match find(conn, package).await? {
-                Some((id, _)) => Some(id),
-                None => return listing::in_memory(Vec::new(), self.query_opts.as_ref()),
-            },
+            Some(package) => Some(require(conn, package).await?.0),
             None => None,
         };
         let at = self.event;
-        let with_owners = self.with_owners || owner.is_some();
-        let wanted = sql::Wanted { tags: None, package, prefix, with_owners, at };
+        let wanted = sql::Wanted { tags: None, package, prefix, with_owners: self.with_owners, at };
         let mut packages = match &self.tag_id {
             Some(tag) => {
                 let (tag, _) = tag::require_at(conn, tag, at).await?;
-                let order = Order::load(conn, tag, at, self.inherited).await?;
+                let order = Order::load(conn, quirks, tag, at, self.inherited).await?;
                 let tags = order.tags();
                 let entries = sql::entries(conn, &sql::Wanted { tags: Some(&tags), ..wanted }).await?;
                 effective(&order, entries, self.with_dups)
@@ -193,16 +224,35 @@ impl Handle for ListPackages {
                 (entry.owner_id, entry.owner_name) = (None, None);
             }
         }
-        listing::in_memory(packages, self.query_opts.as_ref())
+        Ok(listing::in_memory(packages, self.query_opts.as_ref())?.map(PackageRow::Listed))
+    }
+}
+
+impl Handle for ListPackagesSimple {
+    async fn handle(self, cx: &mut Cx) -> Result<Listing<NamedPackage>> {
+        sql::all(cx.db().await?, self.prefix.as_deref(), &self.query_opts.unwrap_or_default()).await
+    }
+}
+
+impl Handle for CheckTagPackage {
+    async fn handle(self, cx: &mut Cx) -> Result<bool> {
+        let quirks = cx.hub.config.quirks;
+        let conn = cx.db().await?;
+        let (Some((tag, _)), Some((package, _))) = (tag::find(conn, &self.tag).await?, find(conn, &self.pkg).await?)
+        else {
+            return Ok(false);
+        };
+        Ok(config(conn, quirks, tag, package, None).await?.is_some_and(|entry| !entry.blocked))
     }
 }
 
 impl Handle for GetPackageConfig {
     async fn handle(self, cx: &mut Cx) -> Result<Option<ListedPackage>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let (tag, _) = tag::require_at(conn, &self.tag, self.event).await?;
         match find(conn, &self.pkg).await? {
-            Some((package, _)) => config(conn, tag, package, self.event).await,
+            Some((package, _)) => config(conn, quirks, tag, package, self.event).await,
             None => Ok(None),
         }
     }

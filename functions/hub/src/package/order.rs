@@ -6,7 +6,10 @@ use regex::Regex;
 use sqlx::PgConnection;
 use toji_protocol::id::{EventId, TagId};
 
-use crate::{Error, Result, tag};
+use crate::{
+    Error, Result,
+    tag::{self, Quirks},
+};
 
 /// A link's package filter: a regular expression, anchored at its start as Python's `re.match` is.
 #[derive(Clone, Debug)]
@@ -27,9 +30,16 @@ impl Filter {
 
 /// One place in the order. A tag may have several, under different filters.
 #[derive(Debug)]
-struct Place {
-    tag: TagId,
+pub(crate) struct Place {
+    pub(crate) tag: TagId,
     filters: Vec<Filter>,
+}
+
+impl Place {
+    /// Whether the links that lead here let a package through.
+    pub(crate) fn lets_through(&self, package: &str) -> bool {
+        self.filters.iter().all(|filter| filter.lets_through(package))
+    }
 }
 
 /// A tag and its ancestors in the order in which their package lists count.
@@ -41,13 +51,19 @@ impl Order {
     ///
     /// # Errors
     /// When the walk through ancestors gets out of hand, or a stored filter is none.
-    pub(crate) async fn load(conn: &mut PgConnection, tag: TagId, at: Option<EventId>, inherit: bool) -> Result<Self> {
+    pub(crate) async fn load(
+        conn: &mut PgConnection,
+        quirks: Quirks,
+        tag: TagId,
+        at: Option<EventId>,
+        inherit: bool,
+    ) -> Result<Self> {
         let mut places = vec![Place { tag, filters: Vec::new() }];
         if !inherit {
             return Ok(Self(places));
         }
         let mut known: HashMap<String, Filter> = HashMap::new();
-        for full in tag::inheritance(conn, tag, at).await? {
+        for full in tag::inheritance(conn, quirks, tag, at).await? {
             let mut filters = Vec::with_capacity(full.filter.len());
             for pattern in full.filter {
                 let filter = match known.get(&pattern) {
@@ -63,13 +79,13 @@ impl Order {
     }
 
     /// The tags in their order, repeated where a walk repeats them.
-    pub(crate) fn walk(&self) -> impl Iterator<Item = TagId> {
-        self.0.iter().map(|place| place.tag)
+    pub(crate) fn walk(&self) -> impl Iterator<Item = &Place> {
+        self.0.iter()
     }
 
     /// The tags, each once.
     pub(crate) fn tags(&self) -> Vec<TagId> {
-        let mut tags: Vec<TagId> = self.walk().collect();
+        let mut tags: Vec<TagId> = self.walk().map(|place| place.tag).collect();
         tags.sort_unstable();
         tags.dedup();
         tags
@@ -77,10 +93,7 @@ impl Order {
 
     /// The tags whose entries of a package are seen, nearest first.
     pub(crate) fn places<'a>(&'a self, package: &'a str) -> impl Iterator<Item = TagId> + 'a {
-        self.0
-            .iter()
-            .filter(move |place| place.filters.iter().all(|filter| filter.lets_through(package)))
-            .map(|place| place.tag)
+        self.walk().filter(move |place| place.lets_through(package)).map(|place| place.tag)
     }
 }
 

@@ -5,7 +5,7 @@ use toji_protocol::{
     id::{EventId, PackageId, Ref, TagId, UserId},
     method::{
         Listing, QueryOpts,
-        package::{ListedPackage, Package},
+        package::{ListedPackage, NamedPackage, Package},
     },
 };
 
@@ -37,12 +37,12 @@ pub(super) async fn all(
     conn: &mut PgConnection,
     prefix: Option<&str>,
     opts: &QueryOpts,
-) -> Result<Listing<ListedPackage>> {
+) -> Result<Listing<NamedPackage>> {
     const COLUMNS: [(&str, &str); 4] = [("package_id", "id"), ("id", "id"), ("package_name", "name"), ("name", "name")];
     let mut sql = QueryBuilder::<Postgres>::new(if opts.count_only { "SELECT count(*) FROM (" } else { "" });
     sql.push("SELECT id, name FROM package");
     if let Some(prefix) = prefix {
-        sql.push(" WHERE name LIKE ").push_bind(listing::starts_with(prefix));
+        sql.push(" WHERE name ILIKE ").push_bind(listing::starts_with(prefix));
     }
     if opts.order.is_none() {
         sql.push(" ORDER BY name");
@@ -53,16 +53,7 @@ pub(super) async fn all(
         return Ok(Listing::Count(sql.build_query_scalar().fetch_one(conn).await?));
     }
     let rows: Vec<(i64, String)> = sql.build_query_as().fetch_all(conn).await?;
-    let packages = rows.into_iter().map(|(id, name)| ListedPackage {
-        blocked: false,
-        extra_arches: None,
-        owner_id: None,
-        owner_name: None,
-        package_id: PackageId(id),
-        package_name: name,
-        tag_id: None,
-        tag_name: None,
-    });
+    let packages = rows.into_iter().map(|(id, name)| NamedPackage { package_id: PackageId(id), package_name: name });
     listing::shape(packages.collect(), Some(opts))
 }
 
@@ -89,7 +80,7 @@ pub(super) async fn entries(conn: &mut PgConnection, wanted: &Wanted<'_>) -> Res
                    AND is_live(o.active, o.create_event, o.revoke_event, $2)
                LEFT JOIN users ON users.id = owner
            WHERE ($1::bigint[] IS NULL OR p.tag_id = ANY($1)) AND is_live(p.active, p.create_event, p.revoke_event, $2)
-               AND ($3::bigint IS NULL OR p.package_id = $3) AND ($4::text IS NULL OR package.name LIKE $4)
+               AND ($3::bigint IS NULL OR p.package_id = $3) AND ($4::text IS NULL OR package.name ILIKE $4)
                AND (owner IS NOT NULL OR NOT $5)
            ORDER BY package.name, p.tag_id"#,
         tags.as_deref(),
@@ -189,6 +180,65 @@ pub(super) async fn insert_owner(
         tag.0,
         package.0,
         owner.0,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Revokes a tag's own entries of these packages, and inserts these instead, with their owners.
+pub(super) async fn set_all(
+    conn: &mut PgConnection,
+    tag: TagId,
+    entries: &[ListedPackage],
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    let packages: Vec<i64> = entries.iter().map(|entry| entry.package_id.0).collect();
+    let blocked: Vec<bool> = entries.iter().map(|entry| entry.blocked).collect();
+    let arches: Vec<Option<String>> = entries.iter().map(|entry| entry.extra_arches.clone()).collect();
+    let owners: Vec<i64> = entries.iter().map(|entry| entry.owner_id.unwrap_or(by).0).collect();
+    sqlx::query!(
+        "UPDATE tag_packages SET active = NULL, revoke_event = $3, revoker_id = $4
+         WHERE tag_id = $1 AND package_id = ANY($2) AND active",
+        tag.0,
+        &packages,
+        event.0,
+        by.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO tag_packages (tag_id, package_id, blocked, extra_arches, create_event, creator_id)
+         SELECT $1, package, blocked, extra_arches, $5, $6
+         FROM unnest($2::bigint[], $3::bool[], $4::text[]) AS entry (package, blocked, extra_arches)",
+        tag.0,
+        &packages,
+        &blocked,
+        &arches as &[Option<String>],
+        event.0,
+        by.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE tag_package_owners SET active = NULL, revoke_event = $3, revoker_id = $4
+         WHERE tag_id = $1 AND package_id = ANY($2) AND active",
+        tag.0,
+        &packages,
+        event.0,
+        by.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO tag_package_owners (tag_id, package_id, owner, create_event, creator_id)
+         SELECT $1, package, owner, $4, $5 FROM unnest($2::bigint[], $3::bigint[]) AS entry (package, owner)",
+        tag.0,
+        &packages,
+        &owners,
         event.0,
         by.0
     )

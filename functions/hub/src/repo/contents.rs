@@ -16,7 +16,7 @@ use toji_repodata::{
     merge::Identity,
 };
 
-use crate::{Result, content, package, rpm::fragment};
+use crate::{Result, content, package, rpm::fragment, tag::Quirks};
 
 /// An RPM of a repo.
 pub struct RepoRpm {
@@ -66,6 +66,7 @@ fn repos_of(rpm_arch: &str, name: &str, arches: &[String], opts: &RepoOpts) -> V
 /// The RPMs of each architecture's repo.
 pub async fn rpms(
     conn: &mut PgConnection,
+    quirks: Quirks,
     tag: TagId,
     event: EventId,
     extra: &Named,
@@ -74,7 +75,7 @@ pub async fn rpms(
 ) -> Result<BTreeMap<String, Vec<RepoRpm>>> {
     let latest = if extra.get("repo_include_all").is_some_and(is_truthy) { None } else { Some(1) };
     let query = content::Query { event: Some(event), inherit: true, latest, ..content::Query::default() };
-    let (rpms, builds) = content::rpms(&mut *conn, tag, &query, None, false).await?;
+    let (rpms, builds) = content::rpms(&mut *conn, quirks, tag, &query, None, false).await?;
     let ids: Vec<i64> = rpms.iter().map(|rpm| rpm.id.0).collect();
     let rows = sqlx::query!("SELECT rpm_id, mtime, fragment FROM rpm_fragment WHERE rpm_id = ANY($1)", &ids)
         .fetch_all(conn)
@@ -120,8 +121,8 @@ pub async fn rpms(
 }
 
 /// Source packages that are blocked in the tag: no external repo brings them in.
-pub async fn blocked(conn: &mut PgConnection, tag: TagId, event: EventId) -> Result<HashSet<String>> {
-    let listed = package::list_for_tag(conn, tag, Some(event)).await?;
+pub async fn blocked(conn: &mut PgConnection, quirks: Quirks, tag: TagId, event: EventId) -> Result<HashSet<String>> {
+    let listed = package::list_for_tag(conn, quirks, tag, Some(event)).await?;
     Ok(listed.into_iter().filter(|package| package.blocked).map(|package| package.package_name).collect())
 }
 

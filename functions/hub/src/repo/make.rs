@@ -131,17 +131,17 @@ struct Plan {
 
 impl Plan {
     async fn read(conn: &mut sqlx::PgConnection, hub: &Hub, repo: Repo) -> Result<Self> {
-        let (tag, event) = (repo.tag_id, repo.create_event);
-        let config = tag::build_config(&mut *conn, tag, Some(event)).await?;
+        let (tag, event, quirks) = (repo.tag_id, repo.create_event, hub.config.quirks);
+        let config = tag::build_config(&mut *conn, quirks, tag, Some(event)).await?;
         let config =
             config.ok_or_else(|| Error::missing(format!("No such tag: {} at event {event}", repo.tag_name)))?;
         let own = tag::own_arches(&mut *conn, tag, event).await?;
         let opts = toji_protocol::value::from_value(repo.opts.clone())?;
         let arches = contents::arches(own.as_deref(), &opts);
-        let rpms = contents::rpms(&mut *conn, tag, event, &config.tag.extra, &arches, &opts).await?;
-        let comps = contents::comps(&group::for_tag(&mut *conn, tag, Some(event)).await?);
-        let external = external_repo::for_tag(&mut *conn, tag, Some(event)).await?;
-        let blocked = contents::blocked(conn, tag, event).await?;
+        let rpms = contents::rpms(&mut *conn, quirks, tag, event, &config.tag.extra, &arches, &opts).await?;
+        let comps = contents::comps(&group::for_tag(&mut *conn, quirks, tag, Some(event)).await?);
+        let external = external_repo::for_tag(&mut *conn, quirks, tag, Some(event)).await?;
+        let blocked = contents::blocked(conn, quirks, tag, event).await?;
         let compression = match config.tag.extra.get("repo.compression").and_then(Value::as_str) {
             Some("gzip" | "gz") => Compression::Gzip,
             Some("zstd" | "zst") => Compression::Zstd,

@@ -57,9 +57,17 @@ pub(crate) fn methods(table: &mut Table) {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn tag_changed(cx: &mut Cx, _tag: TagId) -> Result<()> {
-    // a tag that inherits from it may be the one that is waited for; there are few such tasks, so all of them look
-    wake_waiters(cx).await
+pub async fn tag_changed(cx: &mut Cx, tag: TagId) -> Result<()> {
+    tags_changed(cx, &[tag]).await
+}
+
+/// The same of several tags, in one statement.
+///
+/// # Errors
+/// When the database is away.
+pub async fn tags_changed(cx: &mut Cx, tags: &[TagId]) -> Result<()> {
+    // a tag that inherits from one of them may be the one that is waited for; there are few such tasks, so all of them look
+    if tags.is_empty() { Ok(()) } else { wake_waiters(cx).await }
 }
 
 async fn wake_waiters(cx: &mut Cx) -> Result<()> {
@@ -158,7 +166,8 @@ pub(crate) fn satisfies(repo: &Repo, asked: &Named) -> bool {
 
 /// The event that is asked for: as given, the tag's last change, or one not further back than the tag may lag.
 pub(crate) async fn min_event(cx: &mut Cx, tag: TagId, asked: Option<&MinEvent>) -> Result<EventId> {
-    let last = tag::last_change(cx.db().await?, tag, None, true).await?.unwrap_or(EventId(0));
+    let quirks = cx.hub.config.quirks;
+    let last = tag::last_change(cx.db().await?, quirks, tag, None, true).await?.unwrap_or(EventId(0));
     match asked {
         Some(MinEvent::Id(event)) => Ok(*event),
         Some(MinEvent::Last(word)) if word == "last" => Ok(last),
@@ -166,7 +175,7 @@ pub(crate) async fn min_event(cx: &mut Cx, tag: TagId, asked: Option<&MinEvent>)
             Err(Error::parameter(format!("min_event must be an event or 'last', not '{word}'")))
         }
         None => {
-            let config = tag::build_config(cx.db().await?, tag, None).await?;
+            let config = tag::build_config(cx.db().await?, quirks, tag, None).await?;
             let lag = config.and_then(|config| config.tag.extra.get("repo.lag").and_then(Value::as_int));
             let lag = lag.map_or(cx.hub.config.repo_lag, chrono::TimeDelta::seconds);
             let window = cx.hub.config.repo_lag_window.num_seconds().max(1);

@@ -98,7 +98,8 @@ async fn send(hub: &Hub, task: TaskId) -> Result<()> {
 /// Notes the tag's first change after the repo. Answers whether there was one.
 async fn end(hub: &Hub, repo: &Repo) -> Result<bool> {
     let mut conn = hub.pool.acquire().await?;
-    let Some(event) = tag::first_change(&mut conn, repo.tag_id, repo.create_event, true).await? else {
+    let Some(event) = tag::first_change(&mut conn, hub.config.quirks, repo.tag_id, repo.create_event, true).await?
+    else {
         return Ok(false);
     };
     sqlx::query!("UPDATE repo SET end_event = $2 WHERE id = $1 AND end_event IS NULL", repo.id.0, event.0)

@@ -9,7 +9,7 @@ use toji_protocol::{
     value::{Map, Value},
 };
 
-use super::{inheritance, require_at, shown, sql};
+use super::{Quirks, require_at, shown, sql, walk, walk::Direction};
 use crate::{
     Result,
     call::{Cx, Handle},
@@ -17,16 +17,17 @@ use crate::{
 
 /// A tag with the arches and extra settings that count: its own, or else the nearest ancestor's. None when it is not there.
 ///
-/// Koji's quirks are kept: `noconfig` leaves out the parent of that link alone, not what lies behind it (Q3), and arches that are
-/// empty, as `createTag` leaves them, are not inherited over (Q5).
-///
 /// # Errors
 /// When the walk through ancestors gets out of hand, or the database is away.
-pub async fn build_config(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Option<BuildConfig>> {
-    let mut ancestors = inheritance(conn, tag, at).await?;
-    ancestors.retain(|full| !full.link.noconfig);
+pub async fn build_config(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+) -> Result<Option<BuildConfig>> {
     let mut order = vec![tag];
-    order.extend(ancestors.iter().map(|full| full.link.parent_id));
+    let ancestors = walk(conn, quirks, tag, at, Direction::Up).await?;
+    order.extend(ancestors.iter().filter(|met| !met.noconfig).map(|met| met.full.link.parent_id));
 
     let mut configs: HashMap<TagId, sql::Row> =
         sql::configs(conn, &order, at).await?.into_iter().map(|row| (row.id, row)).collect();
@@ -35,6 +36,12 @@ pub async fn build_config(conn: &mut PgConnection, tag: TagId, at: Option<EventI
         extras.entry(extra.tag).or_default().push(extra);
     }
     let Some(mut own) = configs.remove(&tag) else { return Ok(None) };
+    // Q5
+    let has_arches = |row: &sql::Row| match &row.config.arches {
+        Some(arches) => quirks.are_kept() || !arches.is_empty(),
+        None => false,
+    };
+    let mut needs_arches = !has_arches(&own);
 
     let mut from = ConfigInheritance::default();
     let mut effective: BTreeMap<&str, Option<&str>> = BTreeMap::new();
@@ -47,11 +54,10 @@ pub async fn build_config(conn: &mut PgConnection, tag: TagId, at: Option<EventI
             source.insert("name", name);
             Value::Struct(source)
         };
-        if let (None, Some(arches)) =
-            (&own.config.arches, configs.get(ancestor).and_then(|row| row.config.arches.clone()))
-        {
-            own.config.arches = Some(arches);
+        if let Some(row) = configs.get(ancestor).filter(|row| needs_arches && has_arches(row)) {
+            own.config.arches.clone_from(&row.config.arches);
             from.arches = Some(source(&configs));
+            needs_arches = false;
         }
         for extra in extras.get(ancestor).into_iter().flatten() {
             if effective.contains_key(extra.key.as_str()) {
@@ -76,8 +82,9 @@ pub async fn build_config(conn: &mut PgConnection, tag: TagId, at: Option<EventI
 
 impl Handle for GetBuildConfig {
     async fn handle(self, cx: &mut Cx) -> Result<Option<BuildConfig>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let (tag, _) = require_at(conn, &self.tag, self.event).await?;
-        build_config(conn, tag, self.event).await
+        build_config(conn, quirks, tag, self.event).await
     }
 }

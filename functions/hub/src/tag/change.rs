@@ -3,18 +3,24 @@
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{BuildId, EventId, Ref, TagId},
-    method::tag::{TagFirstChangeEvent, TagLastChangeEvent},
+    method::tag::{TagChangedSinceEvent, TagFirstChangeEvent, TagLastChangeEvent},
 };
 
-use super::{find, require_at, sql, with_ancestors};
+use super::{Quirks, find, require_at, sql, with_ancestors};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
     repo,
 };
 
-async fn tags(conn: &mut PgConnection, tag: TagId, at: Option<EventId>, inherit: bool) -> Result<Vec<TagId>> {
-    if inherit { with_ancestors(conn, tag, at).await } else { Ok(vec![tag]) }
+async fn tags(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+    inherit: bool,
+) -> Result<Vec<TagId>> {
+    if inherit { with_ancestors(conn, quirks, tag, at).await } else { Ok(vec![tag]) }
 }
 
 /// The last event that changed a tag: its own rows, or with `inherit` those of its ancestors, or an external repo that one of them has
@@ -24,6 +30,7 @@ async fn tags(conn: &mut PgConnection, tag: TagId, at: Option<EventId>, inherit:
 /// When the walk through ancestors gets out of hand, or the database is away.
 pub async fn last_change(
     conn: &mut PgConnection,
+    quirks: Quirks,
     tag: TagId,
     before: Option<EventId>,
     inherit: bool,
@@ -35,7 +42,7 @@ pub async fn last_change(
         (Some(deleted), Some(before)) if deleted < before => return Ok(Some(deleted)),
         _ => {}
     }
-    let tags = tags(conn, tag, before, inherit).await?;
+    let tags = tags(conn, quirks, tag, before, inherit).await?;
     sql::last_change(conn, &tags, before).await
 }
 
@@ -45,11 +52,12 @@ pub async fn last_change(
 /// When the walk through ancestors gets out of hand, or the database is away.
 pub async fn first_change(
     conn: &mut PgConnection,
+    quirks: Quirks,
     tag: TagId,
     after: EventId,
     inherit: bool,
 ) -> Result<Option<EventId>> {
-    let tags = tags(conn, tag, Some(after), inherit).await?;
+    let tags = tags(conn, quirks, tag, Some(after), inherit).await?;
     sql::first_change(conn, &tags, Some(after)).await
 }
 
@@ -79,7 +87,8 @@ pub async fn note_update(cx: &mut Cx, build: BuildId, update: Update) -> Result<
     }
     let event = cx.event().await?;
     sql::note_update(cx.db().await?, &tags, update as i16, event, by).await?;
-    repo::tag_changed(cx, TagId(tags[0])).await
+    let tags: Vec<TagId> = tags.into_iter().map(TagId).collect();
+    repo::tags_changed(cx, &tags).await
 }
 
 /// A tag that is there, or was.
@@ -93,22 +102,30 @@ async fn known(conn: &mut PgConnection, tag: &Ref<TagId>) -> Result<TagId> {
     }
 }
 
+impl Handle for TagChangedSinceEvent {
+    async fn handle(self, cx: &mut Cx) -> Result<bool> {
+        sql::has_changed(cx.db().await?, &self.taglist, self.event).await
+    }
+}
+
 impl Handle for TagLastChangeEvent {
     async fn handle(self, cx: &mut Cx) -> Result<Option<EventId>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let tag = known(conn, &self.tag).await?;
-        last_change(conn, tag, self.before, self.inherit).await
+        last_change(conn, quirks, tag, self.before, self.inherit).await
     }
 }
 
 impl Handle for TagFirstChangeEvent {
     async fn handle(self, cx: &mut Cx) -> Result<Option<EventId>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let tag = known(conn, &self.tag).await?;
         match self.after {
-            Some(after) => first_change(conn, tag, after, self.inherit).await,
+            Some(after) => first_change(conn, quirks, tag, after, self.inherit).await,
             None => {
-                let tags = tags(conn, tag, None, self.inherit).await?;
+                let tags = tags(conn, quirks, tag, None, self.inherit).await?;
                 sql::first_change(conn, &tags, None).await
             }
         }

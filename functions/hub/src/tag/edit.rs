@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toji_protocol::{
     arch,
     id::{PermissionId, Ref, TagId},
-    method::tag::{CreateTag, DeleteTag, EditTag2},
+    method::tag::{CreateTag, DeleteTag, EditTag, EditTag2},
     value::{Map, Value, from_value},
 };
 
@@ -30,18 +30,44 @@ pub(crate) fn arches(list: &str) -> Result<String> {
     }
 }
 
-fn encode(value: &Value) -> Result<String> {
+pub(super) fn encode(value: &Value) -> Result<String> {
     serde_json::to_string(value).map_err(Error::internal)
 }
 
-fn taken(name: &str) -> Error {
-    Error::invalid(format!("tag '{name}' exists already"))
+/// Makes a tag, or brings a deleted one back under its old id. What it is made of is locked already.
+///
+/// # Errors
+/// When there is one of that name, or the name breaks the rules.
+pub(super) async fn create(
+    cx: &mut Cx,
+    name: &str,
+    config: &sql::Config,
+    extra: &[(String, Option<String>)],
+    parent: Option<TagId>,
+) -> Result<TagId> {
+    let by = cx.caller.user()?.id;
+    name::check("tag", name)?;
+    let conn = cx.db().await?;
+    let tag = sql::take_name(conn, name).await?;
+    if super::find(conn, &Ref::Id(tag)).await?.is_some() {
+        return Err(Error::invalid(format!("A tag with the name '{name}' already exists")));
+    }
+    if let Some(parent) = parent {
+        lock(conn, &[parent]).await?;
+    }
+    let event = cx.event().await?;
+    let conn = cx.db().await?;
+    sql::insert_config(conn, tag, config, event, by).await?;
+    sql::insert_extras(conn, tag, extra, event, by).await?;
+    if let Some(parent) = parent {
+        sql::insert_links(conn, &[links::plain(tag, parent)], event, by).await?;
+    }
+    repo::tag_changed(cx, tag).await?;
+    Ok(tag)
 }
 
 impl Handle for CreateTag {
     async fn handle(self, cx: &mut Cx) -> Result<TagId> {
-        let by = cx.caller.user()?.id;
-        name::check("tag", &self.name)?;
         let conn = cx.db().await?;
         let config = sql::Config {
             // Koji's quirk Q5: none given is stored as empty, and so is not inherited
@@ -59,40 +85,28 @@ impl Handle for CreateTag {
             extra.push((key.to_owned(), Some(encode(value)?)));
         }
         let parent = match &self.parent {
-            Some(parent) => Some(require(conn, parent).await?.0),
+            Some(parent) => match super::find(conn, parent).await? {
+                Some((parent, _)) => Some(parent),
+                None => return Err(Error::missing(format!("Parent tag {parent} could not be found"))),
+            },
             None => None,
         };
-
-        let tag = sql::take_name(conn, &self.name).await?;
-        if super::find(conn, &Ref::Id(tag)).await?.is_some() {
-            return Err(taken(&self.name));
-        }
-        if let Some(parent) = parent {
-            lock(conn, &[parent]).await?;
-        }
-        let event = cx.event().await?;
-        let conn = cx.db().await?;
-        sql::insert_config(conn, tag, &config, event, by).await?;
-        sql::insert_extras(conn, tag, &extra, event, by).await?;
-        if let Some(parent) = parent {
-            sql::insert_links(conn, &[links::plain(tag, parent)], event, by).await?;
-        }
-        repo::tag_changed(cx, tag).await?;
-        Ok(tag)
+        create(cx, &self.name, &config, &extra, parent).await
     }
 }
 
-/// What `editTag2` is to change; None = stays.
+/// What is to change about a tag; None = stays.
 #[derive(Debug, Default)]
-struct Changes {
-    name: Option<String>,
-    arches: Option<Option<String>>,
-    locked: Option<bool>,
-    perm: Option<Option<Ref<PermissionId>>>,
-    maven_support: Option<bool>,
-    maven_include_all: Option<bool>,
-    extra: BTreeMap<String, Option<String>>,
-    remove_extra: Vec<String>,
+pub(super) struct Changes {
+    pub(super) name: Option<String>,
+    pub(super) arches: Option<Option<String>>,
+    pub(super) locked: Option<bool>,
+    pub(super) perm: Option<Option<Ref<PermissionId>>>,
+    pub(super) maven_support: Option<bool>,
+    pub(super) maven_include_all: Option<bool>,
+    /// Keys to set, or to block.
+    pub(super) extra: BTreeMap<String, Option<String>>,
+    pub(super) remove_extra: Vec<String>,
 }
 
 fn text(name: &str, value: &Value) -> Result<String> {
@@ -121,9 +135,8 @@ impl Changes {
                 "arches" if value.is_nil() => changes.arches = Some(None),
                 "arches" => changes.arches = Some(Some(arches(&text(key, value)?)?)),
                 "locked" => changes.locked = Some(value.is_truthy()),
-                "perm" | "perm_id" if changes.perm.is_some() => {
-                    return Err(Error::parameter("give perm or perm_id, not both"));
-                }
+                // both say the same; perm_id wins
+                "perm" if named.contains_key("perm_id") => {}
                 "perm" | "perm_id" if !value.is_truthy() => changes.perm = Some(None),
                 "perm" | "perm_id" => changes.perm = Some(Some(from_value(value.clone())?)),
                 "maven_support" => changes.maven_support = Some(value.is_truthy()),
@@ -140,68 +153,95 @@ impl Changes {
         }
         for key in blocked {
             if changes.extra.insert(key.clone(), None).is_some() {
-                return Err(Error::parameter(format!("extra '{key}' can be set or blocked, not both")));
+                return Err(Error::invalid(format!("Can not both add/update and remove tag-extra: '{key}'")));
             }
         }
         match changes.remove_extra.iter().find(|key| changes.extra.contains_key(*key)) {
-            Some(key) => Err(Error::parameter(format!("extra '{key}' can be set, blocked or removed: one of them"))),
+            Some(key) => Err(Error::invalid(format!("Can not both add/update and remove tag-extra: '{key}'"))),
             None => Ok(changes),
         }
     }
 }
 
+/// Changes a tag.
+///
+/// # Errors
+/// When there is no such tag, its new name is taken, or a key is to be removed that it has not.
+pub(super) async fn change(cx: &mut Cx, tag_info: &Ref<TagId>, changes: Changes) -> Result<()> {
+    let by = cx.caller.user()?.id;
+    let conn = cx.db().await?;
+    let (tag, old_name) = require(conn, tag_info).await?;
+    lock(conn, &[tag]).await?;
+    let Some(old) = super::own_config(conn, tag, None).await? else {
+        return Err(super::missing(tag_info));
+    };
+    let config = sql::Config {
+        arches: changes.arches.unwrap_or_else(|| old.config.arches.clone()),
+        perm_id: match changes.perm {
+            Some(Some(perm)) => Some(perm_id(conn, &perm).await?),
+            Some(None) => None,
+            None => old.config.perm_id,
+        },
+        locked: changes.locked.unwrap_or(old.config.locked),
+        maven_support: changes.maven_support.unwrap_or(old.config.maven_support),
+        maven_include_all: changes.maven_include_all.unwrap_or(old.config.maven_include_all),
+    };
+    let current: BTreeMap<String, Option<String>> =
+        sql::extras(conn, &[tag], None).await?.into_iter().map(|extra| (extra.key, extra.value)).collect();
+    let unknown: Vec<&str> =
+        changes.remove_extra.iter().filter(|key| !current.contains_key(*key)).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        return Err(Error::invalid(format!("Tag: {old_name} doesn't have extra: {}", unknown.join(", "))));
+    }
+    let new: Vec<(String, Option<String>)> =
+        changes.extra.into_iter().filter(|(key, value)| current.get(key) != Some(value)).collect();
+    let mut gone = changes.remove_extra;
+    gone.extend(new.iter().map(|(key, _)| key.clone()));
+
+    let new_name = changes.name.filter(|name| *name != old_name);
+    if let Some(name) = &new_name {
+        name::check("tag", name)?;
+        // names are not versioned: a look at a past event shows the new one
+        if let Some(other) = sql::rename(conn, tag, name).await? {
+            return Err(Error::invalid(format!("Name {name} already taken by tag {other}")));
+        }
+    }
+    let is_config_new = config != old.config;
+    if is_config_new || !gone.is_empty() {
+        let event = cx.event().await?;
+        let conn = cx.db().await?;
+        if is_config_new {
+            sql::revoke_config(conn, tag, event, by).await?;
+            sql::insert_config(conn, tag, &config, event, by).await?;
+        }
+        sql::revoke_extras(conn, tag, &gone, event, by).await?;
+        sql::insert_extras(conn, tag, &new, event, by).await?;
+        repo::tag_changed(cx, tag).await?;
+    }
+    Ok(())
+}
+
 impl Handle for EditTag2 {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
-        let by = cx.caller.user()?.id;
-        let changes = Changes::parse(&self.changes)?;
-        let conn = cx.db().await?;
-        let (tag, old_name) = require(conn, &self.tag_info).await?;
-        lock(conn, &[tag]).await?;
-        let Some(old) = super::own_config(conn, tag, None).await? else {
-            return Err(super::missing(&self.tag_info));
-        };
-        let config = sql::Config {
-            arches: changes.arches.unwrap_or_else(|| old.config.arches.clone()),
-            perm_id: match changes.perm {
-                Some(Some(perm)) => Some(perm_id(conn, &perm).await?),
-                Some(None) => None,
-                None => old.config.perm_id,
-            },
-            locked: changes.locked.unwrap_or(old.config.locked),
-            maven_support: changes.maven_support.unwrap_or(old.config.maven_support),
-            maven_include_all: changes.maven_include_all.unwrap_or(old.config.maven_include_all),
-        };
-        let current: BTreeMap<String, Option<String>> =
-            sql::extras(conn, &[tag], None).await?.into_iter().map(|extra| (extra.key, extra.value)).collect();
-        if let Some(key) = changes.remove_extra.iter().find(|key| !current.contains_key(*key)) {
-            return Err(Error::invalid(format!("tag {old_name} has no extra '{key}'")));
-        }
-        let new: Vec<(String, Option<String>)> =
-            changes.extra.into_iter().filter(|(key, value)| current.get(key) != Some(value)).collect();
-        let mut gone = changes.remove_extra;
-        gone.extend(new.iter().map(|(key, _)| key.clone()));
+        change(cx, &self.tag_info, Changes::parse(&self.changes)?).await
+    }
+}
 
-        let new_name = changes.name.filter(|name| *name != old_name);
-        if let Some(name) = &new_name {
-            name::check("tag", name)?;
-            // names are not versioned: a look at a past event shows the new one
-            if !sql::rename(conn, tag, name).await? {
-                return Err(taken(name));
-            }
+impl Handle for EditTag {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        let mut extra = BTreeMap::new();
+        for (key, value) in self.extra.iter().flat_map(Map::iter) {
+            extra.insert(key.to_owned(), Some(encode(value)?));
         }
-        let is_config_new = config != old.config;
-        if is_config_new || !gone.is_empty() {
-            let event = cx.event().await?;
-            let conn = cx.db().await?;
-            if is_config_new {
-                sql::revoke_config(conn, tag, event, by).await?;
-                sql::insert_config(conn, tag, &config, event, by).await?;
-            }
-            sql::revoke_extras(conn, tag, &gone, event, by).await?;
-            sql::insert_extras(conn, tag, &new, event, by).await?;
-            repo::tag_changed(cx, tag).await?;
-        }
-        Ok(())
+        let changes = Changes {
+            name: self.name.filter(|name| !name.is_empty()),
+            arches: Some(self.arches.as_deref().map(arches).transpose()?),
+            locked: Some(self.locked),
+            perm: Some(self.permission_id),
+            extra,
+            ..Changes::default()
+        };
+        change(cx, &self.tag_info, changes).await
     }
 }
 
@@ -215,11 +255,8 @@ impl Handle for DeleteTag {
         let conn = cx.db().await?;
         let children = sql::children(conn, tag).await?;
         sql::revoke_everywhere(conn, tag, event, by).await?;
-        repo::tag_changed(cx, tag).await?;
-        for child in children {
-            repo::tag_changed(cx, child).await?;
-        }
-        Ok(())
+        let changed: Vec<TagId> = children.into_iter().chain([tag]).collect();
+        repo::tags_changed(cx, &changed).await
     }
 }
 
@@ -246,12 +283,13 @@ mod tests {
             named(&[("colour", "red".into())]),
             named(&[("extra", extra.clone()), ("block_extra", list("a"))]),
             named(&[("extra", extra.clone()), ("remove_extra", list("a"))]),
-            named(&[("perm", "admin".into()), ("perm_id", Value::Nil)]),
             named(&[("name", 5_i64.into())]),
         ] {
             assert!(Changes::parse(&bad).is_err(), "{bad:?}");
         }
         let good = Changes::parse(&named(&[("perm_id", Value::Nil), ("arches", Value::Nil)])).unwrap();
         assert!(matches!((good.perm, good.arches), (Some(None), Some(None))));
+        let both = Changes::parse(&named(&[("perm", "admin".into()), ("perm_id", Value::Nil)])).unwrap();
+        assert!(matches!(both.perm, Some(None)), "perm_id wins");
     }
 }

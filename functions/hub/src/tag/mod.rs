@@ -2,27 +2,33 @@
 //!
 //! - `walk`: the order in which ancestors count
 //! - `edit`: making, changing and deleting tags; `links`: setting inheritance
+//! - `snapshot`: copying them, with what is in them
 //! - `build_config`: what builds see; `change`: the events that mattered to a tag
 
 mod build_config;
 mod change;
 mod edit;
 mod links;
+mod quirks;
+mod snapshot;
 mod sql;
 mod walk;
 
 pub use build_config::build_config;
 pub use change::{Update, first_change, last_change, note_update};
 pub(crate) use edit::arches;
+pub use quirks::Quirks;
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{EventId, PermissionId, Ref, TagId},
     method::{
         Listing,
         tag::{
-            AtEvent, CreateTag, DeleteTag, EditTag2, FullInheritanceLink, GetBuildConfig, GetFullInheritance,
-            GetInheritanceData, GetTag, GetTagId, ListTags, ListedTag, SetInheritanceData, Tag, TagFirstChangeEvent,
-            TagLastChangeEvent,
+            AtEvent, CreateTag, DeleteTag, EditTag, EditTag2, FullInheritanceLink, GetBuildConfig, GetFullInheritance,
+            GetInheritanceData, GetTag, GetTagId, ListTags, ListedTag, SetInheritanceData, SnapshotTag,
+            SnapshotTagModify, Tag, TagChangedSinceEvent, TagFirstChangeEvent, TagLastChangeEvent,
         },
     },
     value::{Map, Value},
@@ -37,6 +43,7 @@ use crate::{
 pub(crate) fn methods(table: &mut Table) {
     table
         .add::<CreateTag>()
+        .add::<EditTag>()
         .add::<EditTag2>()
         .add::<DeleteTag>()
         .add::<GetTag>()
@@ -47,7 +54,10 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<GetFullInheritance>()
         .add::<GetBuildConfig>()
         .add::<TagLastChangeEvent>()
-        .add::<TagFirstChangeEvent>();
+        .add::<TagFirstChangeEvent>()
+        .add::<TagChangedSinceEvent>()
+        .add::<SnapshotTag>()
+        .add::<SnapshotTagModify>();
 }
 
 /// A tag that is there now: its id and name.
@@ -107,31 +117,41 @@ pub async fn lock(conn: &mut PgConnection, tags: &[TagId]) -> Result<()> {
 ///
 /// # Errors
 /// When the walk gets out of hand, or the database is away.
-pub async fn inheritance(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Vec<FullInheritanceLink>> {
-    walk(conn, tag, at, walk::Direction::Up).await
+pub async fn inheritance(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+) -> Result<Vec<FullInheritanceLink>> {
+    let met = walk(conn, quirks, tag, at, walk::Direction::Up).await?;
+    Ok(met.into_iter().map(|met| met.full).collect())
 }
 
 async fn walk(
     conn: &mut PgConnection,
+    quirks: Quirks,
     tag: TagId,
     at: Option<EventId>,
     direction: walk::Direction,
-) -> Result<Vec<FullInheritanceLink>> {
+) -> Result<Vec<walk::Met>> {
     let links = sql::reachable(conn, tag, at, direction).await?;
-    walk::walk(tag, &links, direction)
+    walk::walk(tag, &links, direction, quirks)
 }
 
 /// A tag and its ancestors, each once, in the order in which they count.
 ///
 /// # Errors
 /// As with [`inheritance`].
-pub async fn with_ancestors(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) -> Result<Vec<TagId>> {
+pub async fn with_ancestors(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    at: Option<EventId>,
+) -> Result<Vec<TagId>> {
     let mut tags = vec![tag];
-    for full in inheritance(conn, tag, at).await? {
-        if !tags.contains(&full.link.parent_id) {
-            tags.push(full.link.parent_id);
-        }
-    }
+    tags.extend(inheritance(conn, quirks, tag, at).await?.into_iter().map(|full| full.link.parent_id));
+    let mut seen = HashSet::new();
+    tags.retain(|tag| seen.insert(*tag));
     Ok(tags)
 }
 
@@ -246,10 +266,12 @@ impl Handle for ListTags {
 
 impl Handle for GetFullInheritance {
     async fn handle(self, cx: &mut Cx) -> Result<Vec<FullInheritanceLink>> {
+        let quirks = cx.hub.config.quirks;
         let conn = cx.db().await?;
         let (tag, _) = require_at(conn, &self.tag, self.event).await?;
         let direction = if self.reverse { walk::Direction::Down } else { walk::Direction::Up };
-        walk(conn, tag, self.event, direction).await
+        let met = walk(conn, quirks, tag, self.event, direction).await?;
+        Ok(met.into_iter().map(|met| met.full).collect())
     }
 }
 

@@ -79,19 +79,18 @@ pub(super) async fn take_name(conn: &mut PgConnection, name: &str) -> Result<Tag
     Ok(TagId(id))
 }
 
-/// Renames a tag; false when the name is taken.
-pub(super) async fn rename(conn: &mut PgConnection, tag: TagId, name: &str) -> Result<bool> {
-    let renamed = sqlx::query!(
-        "UPDATE tag SET name = $2 WHERE id = $1 AND NOT EXISTS (SELECT FROM tag WHERE name = $2)",
-        tag.0,
-        name
-    )
-    .execute(conn)
-    .await;
+/// Renames a tag. Answers the tag that has the name already, if there is one.
+pub(super) async fn rename(conn: &mut PgConnection, tag: TagId, name: &str) -> Result<Option<TagId>> {
+    let other = sqlx::query_scalar!("SELECT id FROM tag WHERE name = $1", name).fetch_optional(&mut *conn).await?;
+    if other.is_some() {
+        return Ok(other.map(TagId));
+    }
+    let renamed = sqlx::query!("UPDATE tag SET name = $2 WHERE id = $1", tag.0, name).execute(conn).await;
     match renamed {
-        Ok(renamed) => Ok(renamed.rows_affected() == 1),
-        // somebody else took it in this moment
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+        Ok(_) => Ok(None),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Err(crate::Error::conflict(format!("Name {name} was taken in this moment")))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -528,6 +527,18 @@ pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted<'_>, opts: &Que
         extra_arches: row.extra_arches,
     });
     listing::shape(tags.collect(), Some(opts))
+}
+
+/// Whether one of these tags itself has changed since an event.
+pub(super) async fn has_changed(conn: &mut PgConnection, tags: &[TagId], since: EventId) -> Result<bool> {
+    let has_changed = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM unnest($1::bigint[]) AS id, tag_change WHERE tag_id = id AND event > $2) AS "any!""#,
+        &ids(tags),
+        since.0
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(has_changed)
 }
 
 /// The newest change of these tags themselves or of external repos attached to them, before an event.

@@ -1,9 +1,7 @@
 //! The walk through ancestors, in the order that decides who wins. Pure: the links are loaded before it begins.
 //!
 //! Koji's walk to the letter, since a migrated tree must give the same repos: depth first, parents by ascending priority, loops cut,
-//! and a tag listed again where an earlier visit could have shown less. Two of its quirks are kept with it:
-//! - Q1: a `maxdepth` of m, met while a depth is counted down already, allows m - 1.
-//! - Q2: after one `noconfig` link, the links that follow it at the same level count as `noconfig` too when visits are compared.
+//! and a tag listed again where an earlier visit could have shown less. [`Quirks`] Q1, Q2 and Q3 are decided here.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,6 +10,7 @@ use toji_protocol::{
     method::tag::{FullInheritanceLink, InheritanceLink},
 };
 
+use super::Quirks;
 use crate::{Error, Result};
 
 /// More links than any tree of tags has: filters can make a walk grow with each way that leads to a tag.
@@ -24,6 +23,14 @@ pub(super) enum Direction {
     Up,
     /// To those who inherit the tag.
     Down,
+}
+
+/// A link that was met.
+pub(super) struct Met {
+    /// The link, and how it was reached.
+    pub(super) full: FullInheritanceLink,
+    /// The configuration of the tag it leads to does not count.
+    pub(super) noconfig: bool,
 }
 
 /// A level that is being walked through.
@@ -59,7 +66,7 @@ impl Visit {
 ///
 /// # Errors
 /// When the walk gets out of hand.
-pub(super) fn walk(root: TagId, links: &[InheritanceLink], direction: Direction) -> Result<Vec<FullInheritanceLink>> {
+pub(super) fn walk(root: TagId, links: &[InheritanceLink], direction: Direction, quirks: Quirks) -> Result<Vec<Met>> {
     let mut by_tag: HashMap<TagId, Vec<InheritanceLink>> = HashMap::new();
     for link in links {
         by_tag.entry(from(link, direction)).or_default().push(link.clone());
@@ -94,11 +101,13 @@ pub(super) fn walk(root: TagId, links: &[InheritanceLink], direction: Direction)
             (Direction::Down, ..) => None,
             (Direction::Up, None, left) => left.map(|left| left - 1),
             (Direction::Up, Some(most), None) => Some(most),
-            (Direction::Up, Some(most), Some(left)) => Some(most.min(left) - 1),
+            (Direction::Up, Some(most), Some(left)) if quirks.are_kept() => Some(most.min(left) - 1),
+            (Direction::Up, Some(most), Some(left)) => Some(most.min(left - 1)),
         };
         let Some(top) = levels.last_mut() else { break };
-        top.noconfig |= link.noconfig;
-        let noconfig = top.noconfig;
+        let noconfig = top.noconfig || link.noconfig;
+        top.noconfig = if quirks.are_kept() { noconfig } else { top.noconfig };
+        let hides_config = if quirks.are_kept() { link.noconfig } else { noconfig };
         let mut filter = top.filter.clone();
         if !link.pkg_filter.is_empty() {
             filter.push(link.pkg_filter.clone());
@@ -107,11 +116,12 @@ pub(super) fn walk(root: TagId, links: &[InheritanceLink], direction: Direction)
         if earlier.iter().any(|visit| visit.is_sufficient(nextdepth, noconfig)) {
             continue;
         }
-        earlier.push(Visit { nextdepth, noconfig: link.noconfig, is_filtered: !filter.is_empty() });
+        earlier.push(Visit { nextdepth, noconfig: hides_config, is_filtered: !filter.is_empty() });
         if order.len() == MOST {
             return Err(Error::invalid(format!("the inheritance of tag {root} leads through more than {MOST} links")));
         }
-        order.push(FullInheritanceLink { link: link.clone(), currdepth: depth, nextdepth, filter: filter.clone() });
+        let full = FullInheritanceLink { link: link.clone(), currdepth: depth, nextdepth, filter: filter.clone() };
+        order.push(Met { full, noconfig: hides_config });
         let is_followed = match direction {
             Direction::Up => nextdepth.is_none_or(|left| left >= 1),
             Direction::Down => !link.intransitive,
@@ -178,14 +188,25 @@ mod tests {
         link
     }
 
-    fn shown(order: &[FullInheritanceLink]) -> String {
+    fn shown(order: &[Met]) -> String {
         let name = |tag: TagId| (b'A' + (tag.0 - 1) as u8) as char;
-        let links = order.iter().map(|full| format!("{}>{}", name(full.link.child_id), name(full.link.parent_id)));
-        links.collect::<Vec<_>>().join(" ")
+        let show = |met: &Met| format!("{}>{}", name(met.full.link.child_id), name(met.full.link.parent_id));
+        order.iter().map(show).collect::<Vec<_>>().join(" ")
     }
 
     fn up(text: &str) -> String {
-        shown(&walk(id(b'A'), &links(text), Direction::Up).unwrap())
+        shown(&walk(id(b'A'), &links(text), Direction::Up, Quirks::Koji).unwrap())
+    }
+
+    fn up_without_quirks(text: &str) -> String {
+        shown(&walk(id(b'A'), &links(text), Direction::Up, Quirks::None).unwrap())
+    }
+
+    /// The tags whose configuration counts.
+    fn config(text: &str, quirks: Quirks) -> String {
+        let mut met = walk(id(b'A'), &links(text), Direction::Up, quirks).unwrap();
+        met.retain(|met| !met.noconfig);
+        shown(&met)
     }
 
     #[test]
@@ -202,7 +223,11 @@ mod tests {
 
     #[test]
     fn a_level_is_lost_within_a_bounded_walk() {
-        assert_eq!(up("A->B maxdepth 5; B->C maxdepth 1; C->D; D->E"), "A>B B>C");
+        let bounded = "A->B maxdepth 5; B->C maxdepth 1; C->D; D->E";
+        assert_eq!(up(bounded), "A>B B>C");
+        assert_eq!(up_without_quirks(bounded), "A>B B>C C>D");
+        // the outer bound still holds
+        assert_eq!(up_without_quirks("A->B maxdepth 1; B->C maxdepth 5; C->D"), "A>B B>C");
     }
 
     #[test]
@@ -219,8 +244,20 @@ mod tests {
 
     #[test]
     fn noconfig_leaks_to_later_siblings() {
-        assert_eq!(up("A->B noconfig; B->D"), "A>B B>D");
-        assert_eq!(up("A->B p1 noconfig; A->C p2; C->B"), "A>B A>C");
+        let leak = "A->B p1 noconfig; A->C p2; C->B";
+        assert_eq!(up(leak), "A>B A>C");
+        assert_eq!(up_without_quirks(leak), "A>B A>C C>B");
+        assert_eq!(config(leak, Quirks::None), "A>C C>B");
+    }
+
+    #[test]
+    fn noconfig_hides_one_parent_or_all_behind_it() {
+        let chain = "A->B noconfig; B->D";
+        assert_eq!((up(chain), up_without_quirks(chain)), ("A>B B>D".to_owned(), "A>B B>D".to_owned()));
+        assert_eq!(config(chain, Quirks::Koji), "B>D");
+        assert_eq!(config(chain, Quirks::None), "");
+        // D comes again by a way that shows its configuration
+        assert_eq!(config("A->B p1 noconfig; A->C p2; B->D; C->D", Quirks::None), "A>C C>D");
     }
 
     #[test]
@@ -232,15 +269,16 @@ mod tests {
     #[test]
     fn downwards() {
         let links = links("A->B p0; B->C p0; D->C p0 maxdepth 0; E->D p0; F->C p0 intransitive; G->F p0");
-        assert_eq!(shown(&walk(id(b'C'), &links, Direction::Down).unwrap()), "B>C A>B D>C E>D F>C");
+        assert_eq!(shown(&walk(id(b'C'), &links, Direction::Down, Quirks::Koji).unwrap()), "B>C A>B D>C E>D F>C");
     }
 
     #[test]
     fn depths_and_filters_are_told() {
-        let order = walk(id(b'A'), &links("A->B maxdepth 3 filter a.*; B->C filter b.*"), Direction::Up).unwrap();
-        assert_eq!((order[0].currdepth, order[0].nextdepth), (1, Some(3)));
-        assert_eq!((order[1].currdepth, order[1].nextdepth), (2, Some(2)));
-        assert_eq!(order[1].filter, ["a.*", "b.*"]);
+        let order =
+            walk(id(b'A'), &links("A->B maxdepth 3 filter a.*; B->C filter b.*"), Direction::Up, Quirks::Koji).unwrap();
+        assert_eq!((order[0].full.currdepth, order[0].full.nextdepth), (1, Some(3)));
+        assert_eq!((order[1].full.currdepth, order[1].full.nextdepth), (2, Some(2)));
+        assert_eq!(order[1].full.filter, ["a.*", "b.*"]);
     }
 
     #[test]
@@ -248,7 +286,7 @@ mod tests {
         let chain: Vec<InheritanceLink> = (1..20_000)
             .map(|n| InheritanceLink { parent_id: TagId(n + 1), child_id: TagId(n), ..link(0, "A->B") })
             .collect();
-        assert_eq!(walk(TagId(1), &chain, Direction::Up).unwrap().len(), 19_999);
+        assert_eq!(walk(TagId(1), &chain, Direction::Up, Quirks::Koji).unwrap().len(), 19_999);
         // each level is reached by two filtered ways, so the ways double
         let tangle: Vec<InheritanceLink> = (0..40)
             .flat_map(|n| {
@@ -261,6 +299,6 @@ mod tests {
                 [one(base, base + 1), one(base, base + 2), one(base + 1, base + 3), one(base + 2, base + 3)]
             })
             .collect();
-        assert!(walk(TagId(0), &tangle, Direction::Up).is_err());
+        assert!(walk(TagId(0), &tangle, Direction::Up, Quirks::Koji).is_err());
     }
 }

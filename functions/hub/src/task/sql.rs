@@ -134,7 +134,8 @@ pub(super) async fn keep(conn: &mut PgConnection, task: TaskId) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn several(conn: &mut PgConnection, tasks: &[i64]) -> Result<Vec<Row>> {
+/// Those of these tasks that there are.
+pub(crate) async fn several(conn: &mut PgConnection, tasks: &[i64]) -> Result<Vec<Row>> {
     let rows = sqlx::query_as!(
         RawRow,
         "SELECT id, state, method, coordinated, request, result, owner, channel_id, arch, priority, weight, host_id, parent,
@@ -157,6 +158,15 @@ pub(crate) async fn children(conn: &mut PgConnection, task: TaskId) -> Result<Ve
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Row::try_from).collect()
+}
+
+/// The arguments of a method's tasks that have not ended.
+pub(crate) async fn requests_under_way(conn: &mut PgConnection, method: &str) -> Result<Vec<(TaskId, String)>> {
+    let rows =
+        sqlx::query!("SELECT id, request FROM task WHERE coordinated AND state IN (0, 1) AND method = $1", method)
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|row| (TaskId(row.id), row.request)).collect())
 }
 
 /// Everything below a task, parents before children.

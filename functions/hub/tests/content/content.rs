@@ -129,11 +129,20 @@ async fn what_may_not_be_tagged(pool: PgPool) {
         assert_eq!(tag(nvr, false).await.0, 1003, "{nvr}");
         assert_eq!(tag(nvr, true).await.0, 1003, "{nvr}: not even by force");
     }
-    world.build("unlisted-1-1").await;
-    assert_eq!(tag("unlisted-1-1", false).await, (1003, "Package unlisted not in list for base".to_owned()));
-    world.ok("packageListBlock", json!({"taginfo": "base", "pkginfo": "other"})).await;
-    assert_eq!(tag("other-1-1", false).await, (1003, "Package other is blocked in base".to_owned()));
+    assert_eq!(tag("pkg-9-3", false).await.1, "build pkg-9-3 not complete: state FAILED");
     assert_eq!(tag("none-1-1", false).await.1, "No such build: 'none-1-1'");
+    world.build("unlisted-1-1").await;
+    world.ok("packageListBlock", json!({"taginfo": "base", "pkginfo": "other"})).await;
+    let by_task = async |nvr: &str| world.fault("tagBuild", json!({"tag": "base", "build": nvr})).await;
+    assert_eq!(by_task("unlisted-1-1").await, (1003, "Package unlisted not in list for base".to_owned()));
+    assert_eq!(by_task("other-1-1").await, (1003, "Package other blocked in base".to_owned()));
+    // the bypass asks no list, but what no list has is not shown
+    world.tag_build("base", "unlisted-1-1").await;
+    assert_eq!(world.nvrs("listTagged", json!({"tag": "base"})).await, [""; 0]);
+    // an admin's force lists it
+    world.ok("tagBuild", json!({"tag": "base", "build": "other-1-1", "force": true})).await;
+    let listed = world.ok("getPackageConfig", json!({"tag": "base", "pkg": "other"})).await;
+    assert_eq!((&listed["blocked"], &listed["owner_name"]), (&json!(false), &json!("admin")));
 
     world.tag_build("base", "pkg-1-1").await;
     let untag = |nvr: &str, strict: bool| json!({"tag": "base", "build": nvr, "strict": strict});
@@ -151,10 +160,21 @@ async fn locks_and_permissions(pool: PgPool) {
     let bob = world.user("bob", &["tag"]).await;
     let arguments = |nvr: &str, force: bool| json!({"tag": "base", "build": nvr, "force": force});
     world.ok("editTag2", json!({"tagInfo": "base", "perm": "sign"})).await;
+    // not even an admin, unless by force
+    assert_eq!(world.fault("tagBuildBypass", arguments("pkg-3-1", false)).await.0, 1004);
+    let access = async |who: &World| who.ok("checkTagAccess", json!({"tag_id": "base"})).await;
+    assert_eq!(access(&world).await, json!([false, true, "tag requires sign permission"]));
+    assert_eq!(access(&bob).await, json!([false, false, "tag requires sign permission"]));
     let denied = bob.fault("tagBuildBypass", arguments("pkg-1-1", true)).await;
     assert_eq!(denied, (1004, "tag requires sign permission".to_owned()));
     world.ok("grantPermission", json!({"userinfo": "bob", "permission": "sign"})).await;
     bob.ok("tagBuildBypass", arguments("pkg-1-1", false)).await;
+    assert_eq!(access(&bob).await, json!([true, false, ""]));
+    let of_bob = json!({"tag_id": "base", "user_id": bob.ok("getLoggedInUser", json!({})).await["id"]});
+    assert_eq!(world.ok("checkTagAccess", of_bob).await, json!([true, false, ""]));
+    let nobody = world.nobody().fault("checkTagAccess", json!({"tag_id": "base"})).await;
+    assert_eq!(nobody, (1000, "a user_id is required".to_owned()));
+    assert_eq!(world.fault("checkTagAccess", json!({"tag_id": "none"})).await.0, 1000);
 
     world.ok("editTag2", json!({"tagInfo": "base", "locked": true})).await;
     assert_eq!(bob.fault("tagBuildBypass", arguments("pkg-2-1", true)).await.0, 1004);

@@ -61,11 +61,14 @@ async fn entries_merge_and_blocks_hide(pool: PgPool) {
     world.ok("groupPackageListBlock", package("child", "sed")).await;
     assert_eq!(shown(&world, "child").await, ["build: bash make zstd", "srpm-build: "]);
     assert_eq!(shown(&world, "base").await, ["build: bash make sed", "srpm-build: "]);
-    assert!(world.fault("groupPackageListAdd", package("child", "sed")).await.1.contains("is blocked"));
+    let refused = world.fault("groupPackageListAdd", package("child", "sed")).await;
+    assert_eq!(refused, (1000, "package sed blocked in group build, tag child".to_owned()));
     world.ok("groupPackageListUnblock", package("child", "sed")).await;
     world.ok("groupPackageListRemove", package("child", "zstd")).await;
     assert_eq!(shown(&world, "child").await, ["build: bash make sed", "srpm-build: "]);
-    assert_eq!(world.fault("groupPackageListRemove", package("child", "zstd")).await.0, 1000);
+    let before = world.last_event().await;
+    world.ok("groupPackageListRemove", package("child", "zstd")).await;
+    assert_eq!(world.last_event().await, before, "nothing is there: nothing is done");
     assert!(world.fault("groupPackageListUnblock", package("child", "sed")).await.1.contains("NOT blocked"));
 
     // the nearest definition of a group counts whole
@@ -108,7 +111,10 @@ async fn groups_that_groups_need(pool: PgPool) {
     assert_eq!(needed("child").await, ["srpm-build"]);
     world.ok("groupReqListRemove", req("base")).await;
     assert_eq!(needed("base").await, [""; 0]);
-    assert_eq!(world.fault("groupReqListRemove", req("base")).await.0, 1000);
+    world.ok("groupReqListRemove", req("base")).await;
+    let gone = json!({"taginfo": "child", "grpinfo": "build"});
+    let refused = world.fault("groupListRemove", gone).await;
+    assert_eq!(refused, (1000, "No group: build found for tag: child".to_owned()));
 }
 
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]

@@ -73,7 +73,8 @@ impl Facts<'_> {
     pub(super) async fn build_tag_ancestors(&mut self) -> Result<Vec<String>> {
         let mut ancestors = Vec::new();
         for build_tag in self.build_tags().await?.into_iter().flatten() {
-            for full in tag::inheritance(self.cx.db().await?, build_tag.id, build_tag.at).await? {
+            let quirks = self.cx.hub.config.quirks;
+            for full in tag::inheritance(self.cx.db().await?, quirks, build_tag.id, build_tag.at).await? {
                 if !ancestors.contains(&full.link.name) {
                     ancestors.push(full.link.name);
                 }
