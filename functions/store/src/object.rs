@@ -27,6 +27,8 @@ pub struct Object {
     pub etag: String,
     /// When it was written.
     pub modified: DateTime<Utc>,
+    /// How S3 keeps it.
+    pub storage_class: String,
 }
 
 /// How a conditional write ended.
@@ -107,6 +109,7 @@ impl Store {
                 size: head.content_length.unwrap_or_default(),
                 etag: head.e_tag.unwrap_or_default(),
                 modified: time(head.last_modified),
+                storage_class: class(head.storage_class.as_ref().map(|class| class.as_str())),
             })),
             Err(error) => match StoreError::new(key, error) {
                 StoreError::Missing(_) => Ok(None),
@@ -130,6 +133,7 @@ impl Store {
                 size: object.size.unwrap_or_default(),
                 etag: object.e_tag.unwrap_or_default(),
                 modified: time(object.last_modified),
+                storage_class: class(object.storage_class.as_ref().map(|class| class.as_str())),
             }));
         }
         Ok(objects)
@@ -198,6 +202,11 @@ async fn collect(key: &str, body: ByteStream) -> Result<Bytes> {
     let body = body.collect().await;
     let body = body.map_err(|error| StoreError::Failed { key: key.to_owned(), message: error.to_string() })?;
     Ok(body.into_bytes())
+}
+
+/// S3 does not name the ordinary class.
+pub(crate) fn class(told: Option<&str>) -> String {
+    told.unwrap_or("STANDARD").to_owned()
 }
 
 pub(crate) fn time(time: Option<aws_sdk_s3::primitives::DateTime>) -> DateTime<Utc> {

@@ -3,7 +3,10 @@
 use aws_sdk_s3::{error::ProvideErrorMetadata, primitives::ByteStream};
 use chrono::{DateTime, Utc};
 
-use crate::{Object, Result, Store, StoreError, object::time};
+use crate::{
+    Object, Result, Store, StoreError,
+    object::{class, time},
+};
 
 /// What a reader asks for, as its HTTP headers say it.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +71,7 @@ impl Store {
             size: whole.unwrap_or(length),
             etag: got.e_tag.unwrap_or_default(),
             modified: time(got.last_modified),
+            storage_class: class(got.storage_class.as_ref().map(|class| class.as_str())),
         };
         Ok(ReadOutcome::Found(Box::new(Read { object, length, content_range: got.content_range, body: got.body })))
     }

@@ -29,6 +29,9 @@ pub(super) struct Headers {
     pub(super) cache_control: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires: Option<Timestamp>,
+    /// None = `STANDARD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) storage_class: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) metadata: BTreeMap<String, String>,
 }
@@ -63,6 +66,11 @@ macro_rules! take_headers {
             content_language: $input.content_language.take(),
             cache_control: $input.cache_control.take(),
             expires: $input.expires.take(),
+            storage_class: $input
+                .storage_class
+                .take()
+                .map(|class| class.as_str().to_owned())
+                .filter(|class| class != "STANDARD"),
             metadata: $input.metadata.take().unwrap_or_default().into_iter().collect(),
         }
         .checked()

@@ -72,7 +72,10 @@ fn object_line(key: String, object: &Object) -> ObjectLine {
         size: i64::try_from(object.size()).ok(),
         e_tag: Some(ETag::Strong(object.etag.clone())),
         last_modified: Some(time(object.modified)),
-        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
+        storage_class: Some(match &object.headers.storage_class {
+            Some(class) => ObjectStorageClass::from(class.clone()),
+            None => ObjectStorageClass::from_static(ObjectStorageClass::STANDARD),
+        }),
         checksum_algorithm: checksum.map(|(sum, _)| vec![ChecksumAlgorithm::from_static(sum.algorithm.name())]),
         checksum_type: checksum.map(|(_, kind)| kind.to_dto()),
         ..ObjectLine::default()

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use s3s::dto::{
-    ChecksumMode, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Range, StreamingBlob,
-    Timestamp,
+    ChecksumMode, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Range, StorageClass,
+    StreamingBlob, Timestamp,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -48,6 +48,7 @@ pub(super) async fn get(store: &Store, request: S3Request<GetObjectInput>) -> S3
         body: Some(StreamingBlob::wrap(stream)),
         accept_ranges: head.accept_ranges,
         cache_control: head.cache_control,
+        storage_class: head.storage_class,
         checksum_crc32: head.checksum_crc32,
         checksum_crc32c: head.checksum_crc32c,
         checksum_crc64nvme: head.checksum_crc64nvme,
@@ -165,6 +166,7 @@ impl View {
             content_language: headers.content_language.clone(),
             cache_control: headers.cache_control.clone(),
             expires: headers.expires.clone(),
+            storage_class: headers.storage_class.clone().map(StorageClass::from),
             metadata: Some(headers.metadata.clone().into_iter().collect()),
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(Timestamp::from(system_time(object.modified))),

@@ -65,9 +65,10 @@ pub(super) async fn copy(store: &Store, request: S3Request<CopyObjectInput>) -> 
     refuse_tags(input.tagging.as_deref())?;
     let replaces =
         input.metadata_directive.as_ref().is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+    let says_class = input.storage_class.is_some();
     let fresh = take_headers!(input)?;
     let (from_bucket, from_key) = source_of(&input.copy_source)?;
-    if !replaces && (from_bucket, from_key) == (input.bucket.as_str(), input.key.as_str()) {
+    if !replaces && !says_class && (from_bucket, from_key) == (input.bucket.as_str(), input.key.as_str()) {
         return Err(s3_error!(
             InvalidRequest,
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
@@ -83,7 +84,9 @@ pub(super) async fn copy(store: &Store, request: S3Request<CopyObjectInput>) -> 
     }
     let asked = input.checksum_algorithm.as_ref().map(Algorithm::parse);
     let (blob, digests) = copy_bytes(store, &source, asked.transpose()?).await?;
-    let headers = if replaces { fresh } else { source.headers.clone() };
+    // the class is never the source's
+    let storage_class = fresh.storage_class.clone();
+    let headers = if replaces { fresh } else { Headers { storage_class, ..source.headers.clone() } };
     let object = single(blob, digests, headers);
     let mut result = CopyObjectResult {
         e_tag: Some(ETag::Strong(object.etag.clone())),
