@@ -75,6 +75,12 @@ pub fn build_log(build: &Nvr, arch: &str, name: &str) -> String {
     format!("{}{arch}/{name}", build_logs(build))
 }
 
+/// A file of a build that is no RPM, below the folder of its kind of content.
+pub fn archive(build: &Nvr, btype: &str, subdir: &str, name: &str) -> String {
+    let dir = format!("{}/files/{btype}", build_dir(build));
+    if subdir.is_empty() { format!("{dir}/{name}") } else { format!("{dir}/{subdir}/{name}") }
+}
+
 /// A scratch build's folder.
 pub fn scratch_dir(user: &str, task: TaskId) -> String {
     format!("scratch/{user}/task_{task}")

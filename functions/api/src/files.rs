@@ -26,6 +26,9 @@ const PUBLIC: [&str; 4] = ["packages", "repos", "scratch", "work"];
 /// Where an RPM of a repo is said to be: `repos/<tag>/<repo>/<arch>/toplink/…` stands for the root of everything.
 const LINK: &str = "/toplink/";
 
+/// What a draft's folder has in its name. When the draft is promoted its files move on, and repos that were made before still name it.
+const DRAFT: &str = ",draft_";
+
 /// What the names of a repo's data files begin with: a SHA-256 in hex, and a hyphen. dnf wants them beside `repomd.xml`; all of a
 /// tag's repos share them, so they are in the tag's `data/`.
 const DIGEST: usize = 64;
@@ -44,6 +47,11 @@ async fn answer(
 ) -> Response {
     match key_of(&path) {
         Some(folder) if folder.ends_with('/') => list(&hub, &id, &folder).await,
+        Some(key) if key.contains(DRAFT) => match hub.promoted_key(&key).await {
+            Ok(Some(moved)) => moved_to(&moved),
+            Ok(None) => serve(&hub, &id, &key, &method, &headers).await,
+            Err(error) => Told::new(&error, &id).xmlrpc(),
+        },
         Some(key) => serve(&hub, &id, &key, &method, &headers).await,
         None => missing(&path),
     }
@@ -51,6 +59,8 @@ async fn answer(
 
 /// The key of what is asked for; None when nobody may read it.
 fn key_of(path: &str) -> Option<Cow<'_, str>> {
+    // a volume is a storage class: keys are the same on all
+    let path = path.strip_prefix("vol/").and_then(|on| on.find("/packages/").map(|at| &on[at + 1..])).unwrap_or(path);
     let key = match path.strip_prefix("repos/") {
         Some(_) => match path.split_once(LINK) {
             Some((_, linked)) => linked.into(),
@@ -60,6 +70,10 @@ fn key_of(path: &str) -> Option<Cow<'_, str>> {
     };
     let top = key.split('/').next()?;
     PUBLIC.contains(&top).then_some(key)
+}
+
+fn moved_to(key: &str) -> Response {
+    (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, format!("/kojifiles/{}", encode(key)))]).into_response()
 }
 
 /// `repos/<tag>/<repo>/<arch>/repodata/<digest>-<name>` is kept as `repos/<tag>/data/<digest>-<name>`.
@@ -226,6 +240,9 @@ mod tests {
             assert_eq!(key_of(&format!("{repo}/toplink/{rpm}")).as_deref(), Some(rpm));
         }
         assert_eq!(key_of(rpm).as_deref(), Some(rpm));
+        assert_eq!(key_of(&format!("vol/cold/{rpm}")).as_deref(), Some(rpm));
+        assert_eq!(key_of(&format!("repos/f42/9/x86_64/toplink/vol/cold/{rpm}")), None);
+        assert_eq!(key_of("vol/cold/.cache/x"), None);
         let metadata = "repos/f42/latest/x86_64/repodata/repomd.xml";
         assert_eq!(key_of(metadata).as_deref(), Some(metadata));
         assert_eq!(key_of("repos/f42/9/x86_64/toplink/.cache/x"), None);

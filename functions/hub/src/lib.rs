@@ -47,6 +47,7 @@ pub mod target;
 pub mod task;
 pub mod upload;
 pub mod user;
+pub mod volume;
 pub mod worker;
 
 use std::sync::Arc;

@@ -462,6 +462,14 @@ method! {
         ts "ts": Value = required,
     }
 
+    /// Makes a draft the build of its name. Answers it, with that name.
+    PromoteBuild = "promoteBuild", LoggedIn, Outside => Build {
+        /// Which.
+        build "build": BuildRef = required,
+        /// As an admin: whatever the policy says.
+        force "force": bool = no,
+    }
+
     /// The kinds of content that builds may have.
     ListBtypes = "listBTypes", Anonymous, Read => Listing<Btype> {
         /// Only the one with this `id`, or this `name`.

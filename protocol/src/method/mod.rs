@@ -18,6 +18,7 @@ pub mod content_generator;
 pub mod external_repo;
 pub mod group;
 pub mod host;
+pub mod import;
 pub mod notification;
 pub mod package;
 pub mod policy;
@@ -32,6 +33,7 @@ pub mod target;
 pub mod task;
 pub mod upload;
 pub mod user;
+pub mod volume;
 pub mod worker;
 
 mod bind;

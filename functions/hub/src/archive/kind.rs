@@ -13,24 +13,18 @@ use crate::{
 };
 
 /// The kind of a file, by the longest ending of its name that is known: `.tar.gz` before `.gz`.
-///
-/// # Errors
-/// When the database is away.
-pub(crate) async fn of_file(conn: &mut PgConnection, filename: &str) -> Result<Option<ArchiveType>> {
+pub(crate) fn of_file<'a>(kinds: &'a [ArchiveType], filename: &str) -> Option<&'a ArchiveType> {
     let lower = filename.to_lowercase();
     // without a dot, the name as a whole may be one
-    let endings: Vec<String> =
-        std::iter::successors(Some(lower.as_str()), |rest| Some(rest.split_once('.')?.1)).map(str::to_owned).collect();
-    let kind = sqlx::query_as!(
-        Row,
-        "SELECT archivetypes.id, name, description, extensions, compression_type
-         FROM archivetypes, unnest($1::text[]) WITH ORDINALITY AS asked (ending, place)
-         WHERE ending = ANY(regexp_split_to_array(lower(extensions), '\\s+')) ORDER BY place, archivetypes.id LIMIT 1",
-        &endings
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(kind.map(Row::shown))
+    let mut endings = std::iter::successors(Some(lower.as_str()), |rest| Some(rest.split_once('.')?.1));
+    let has =
+        |kind: &&ArchiveType, ending: &str| kind.extensions.to_lowercase().split_whitespace().any(|one| one == ending);
+    endings.find_map(|ending| kinds.iter().find(|kind| has(kind, ending)))
+}
+
+/// All kinds.
+pub(crate) async fn all(conn: &mut PgConnection) -> Result<Vec<ArchiveType>> {
+    list(conn, None, None).await
 }
 
 struct Row {
@@ -69,7 +63,7 @@ async fn list(conn: &mut PgConnection, id: Option<ArchiveTypeId>, name: Option<&
 
 impl Handle for GetArchiveTypes {
     async fn handle(self, cx: &mut Cx) -> Result<Vec<ArchiveType>> {
-        list(cx.db().await?, None, None).await
+        all(cx.db().await?).await
     }
 }
 
@@ -82,7 +76,9 @@ impl Handle for GetArchiveType {
             (_, Some(name), _) => {
                 (list(conn, None, Some(&name)).await?.pop(), format!("No such archive type: '{name}'"))
             }
-            (.., Some(file)) => (of_file(conn, &file).await?, format!("unsupported file extension: {file}")),
+            (.., Some(file)) => {
+                (of_file(&all(conn).await?, &file).cloned(), format!("unsupported file extension: {file}"))
+            }
             _ => return Err(Error::invalid("one of filename, type_name, or type_id must be specified")),
         };
         match found {

@@ -93,3 +93,8 @@ pub(crate) async fn list(conn: &mut PgConnection, filter: &Filter<'_>) -> Result
 pub(crate) async fn get(conn: &mut PgConnection, archive: ArchiveId) -> Result<Option<Archive>> {
     Ok(list(conn, &Filter { id: Some(archive.0), ..Filter::default() }).await?.pop())
 }
+
+/// The folder of an archive, below that of its btype.
+pub(super) async fn subdir(conn: &mut PgConnection, archive: ArchiveId) -> Result<String> {
+    Ok(sqlx::query_scalar!("SELECT subdir FROM archiveinfo WHERE id = $1", archive.0).fetch_one(conn).await?)
+}

@@ -1,5 +1,6 @@
 //! Archives: files of builds that are no RPMs. `kind`: what kind of file one is, by its name; `contents`: what is in it.
 
+mod contents;
 pub(crate) mod kind;
 mod list;
 
@@ -7,8 +8,8 @@ use toji_protocol::{
     method::{
         Listing,
         archive::{
-            AddArchiveType, Archive, GetArchive, GetArchiveType, GetArchiveTypes, GetImageArchive, GetMavenArchive,
-            GetWinArchive, ListArchives,
+            AddArchiveType, Archive, GetArchive, GetArchiveFile, GetArchiveType, GetArchiveTypes, GetImageArchive,
+            GetMavenArchive, GetWinArchive, ListArchiveFiles, ListArchives,
         },
     },
     value::Value,
@@ -27,6 +28,8 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<GetMavenArchive>()
         .add::<GetWinArchive>()
         .add::<GetImageArchive>()
+        .add::<ListArchiveFiles>()
+        .add::<GetArchiveFile>()
         .add::<GetArchiveTypes>()
         .add::<GetArchiveType>()
         .add::<AddArchiveType>();

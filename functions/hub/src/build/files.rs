@@ -74,3 +74,25 @@ impl Lease {
         }
     }
 }
+
+/// Takes back a build that was begun for an import which has failed, and its files. If something is away, the sweep pass does it.
+pub(crate) async fn forget(hub: &Hub, build: BuildId, nvr: &Nvr, lease: Lease) {
+    let forgotten = async {
+        hub.store.delete_prefix(&format!("{}/", object_key::build_dir(nvr))).await?;
+        let mut tx = hub.pool.begin().await?;
+        lease.release(&mut tx).await?;
+        forget_rows(&mut tx, build).await?;
+        Ok::<(), Error>(tx.commit().await?)
+    };
+    if let Err(error) = forgotten.await {
+        tracing::warn!(%nvr, %error, "an import that has failed is left to the sweep pass");
+    }
+}
+
+/// Takes back a build that is BUILDING and has nothing yet.
+pub(super) async fn forget_rows(conn: &mut PgConnection, build: BuildId) -> Result<()> {
+    sqlx::query!("DELETE FROM build_config WHERE build_id = $1", build.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM build_types WHERE build_id = $1", build.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM build WHERE id = $1 AND state = 0", build.0).execute(conn).await?;
+    Ok(())
+}

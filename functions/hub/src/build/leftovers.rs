@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use toji_protocol::{id::BuildId, nvr::Nvr, object_key, state::BuildState};
 
-use super::{IMPORT_RUNS, draft_nvr, history, sql::state};
+use super::{IMPORT_RUNS, draft_nvr, files, history, sql::state};
 use crate::{Hub, Result, call::Cx};
 
 /// Runs the pass once. Answers how many builds it has looked after.
@@ -20,7 +20,7 @@ pub(crate) async fn sweep(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
         r#"UPDATE pending_import SET start_time = $2 FROM build, package
            WHERE build.id = build_id AND package.id = build.pkg_id AND pending_import.start_time < $1
                AND (build.state <> 0 OR pending_import.task_id IS NULL)
-           RETURNING build_id, package.name, build.version, build.release, build.state, build.draft, claims,
+           RETURNING build_id, cg_id, package.name, build.version, build.release, build.state, build.draft, claims,
                (promotion_time IS NOT NULL) AS "is_promoted!""#,
         now - IMPORT_RUNS,
         now
@@ -43,6 +43,17 @@ pub(crate) async fn sweep(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
         if let Some(dead) = dead {
             hub.store.delete_prefix(&format!("{}/", object_key::build_dir(&dead))).await?;
         }
+        let (build, is_building) = (BuildId(row.build_id), state(row.state)? == BuildState::Building);
+        if is_building && row.cg_id.is_none() {
+            // begun by an import of RPMs, which begins it anew when it is run again
+            let mut tx = hub.pool.begin().await?;
+            sqlx::query!("DELETE FROM pending_import WHERE build_id = $1 AND start_time = $2", build.0, now)
+                .execute(&mut *tx)
+                .await?;
+            files::forget_rows(&mut tx, build).await?;
+            tx.commit().await?;
+            continue;
+        }
         sqlx::query!("DELETE FROM pending_import WHERE build_id = $1 AND start_time = $2", row.build_id, now)
             .execute(&hub.pool)
             .await?;
@@ -50,12 +61,13 @@ pub(crate) async fn sweep(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     Ok(taken.len())
 }
 
-/// A build that a call had begun, and was to complete itself, has failed with it. One that is reserved stays so.
+/// A content generator's build that was to be completed by the call which had begun it has failed with it. One that is reserved
+/// stays so.
 async fn fail_cut_off(hub: &Hub, now: DateTime<Utc>) -> Result<()> {
     let mut cx = Cx::internal(hub, now).await?;
     let failed = sqlx::query_scalar!(
         "UPDATE build SET state = 3, completion_time = $2 FROM pending_import
-         WHERE build_id = build.id AND state = 0 AND pending_import.task_id IS NULL AND pending_import.start_time < $1
+         WHERE build_id = build.id AND state = 0 AND cg_id IS NOT NULL AND pending_import.task_id IS NULL AND pending_import.start_time < $1
              AND NOT EXISTS (SELECT FROM build_reservations WHERE build_reservations.build_id = build.id)
          RETURNING build.id",
         now - IMPORT_RUNS,

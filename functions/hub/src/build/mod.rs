@@ -2,6 +2,7 @@
 //!
 //! - `create`, `life`: a build's beginning and end; `edit`: what an admin sets; `history`: what it was at each event
 //! - `references`, `delete`: what still needs a build, and the end of its files
+//! - `promote`: a draft becomes the build of its name; `leftovers`: what crashes leave
 //! - `files`: who may touch a build's files in S3
 
 mod create;
@@ -15,6 +16,7 @@ mod leftovers;
 mod life;
 mod list;
 mod named;
+mod promote;
 mod references;
 mod sql;
 
@@ -25,13 +27,14 @@ pub(crate) use leftovers::sweep as sweep_leftovers;
 pub(crate) use life::{IMPORT_RUNS, end};
 pub use life::{cancel_for_tasks, fail_for_task};
 pub use references::references;
+pub(crate) use sql::lock as hold;
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{BuildId, RepoId, TagId},
     method::build::{
         AddBtype, Build, BuildLog, BuildRef, BuildReferences, CancelBuild, CreateEmptyBuild, DeleteBuild, FindBuildId,
         GetAverageBuildDuration, GetBuild, GetBuildLogs, GetBuildType, GetImageBuild, GetMavenBuild, GetNextRelease,
-        GetWinBuild, ListBtypes, ListBuilds, ResetBuild, SetBuildOwner, SetBuildTimestamp, StartBuild,
+        GetWinBuild, ListBtypes, ListBuilds, PromoteBuild, ResetBuild, SetBuildOwner, SetBuildTimestamp, StartBuild,
     },
     nvr::{Nvr, next_release},
     object_key,
@@ -72,6 +75,7 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<CreateEmptyBuild>()
         .add::<SetBuildOwner>()
         .add::<SetBuildTimestamp>()
+        .add::<PromoteBuild>()
         .add::<ListBtypes>()
         .add::<AddBtype>();
 }

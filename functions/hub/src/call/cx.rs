@@ -74,8 +74,13 @@ impl Cx {
     /// The same caller at the same time, with a transaction begun: for a method that speaks to S3 between two of them.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is away. Within a transaction, such as a multicall's that writes: the two might wait for each other.
     pub async fn transaction(&mut self) -> Result<Self> {
+        if matches!(self.db, Db::Writing(_)) {
+            let message =
+                "this call makes transactions of its own: it cannot be part of a multicall that writes; call it alone";
+            return Err(crate::Error::invalid(message));
+        }
         self.release();
         let mut cx = Self::internal(&self.hub, self.now).await?;
         cx.caller = self.caller.clone();

@@ -26,7 +26,7 @@ use toji_protocol::{
 use crate::{Error, Hub, Result};
 
 /// Methods whose answer holds a secret: no receipt is kept, so sent again they do it again.
-const SECRET: [&str; 4] = ["createToken", "enrolHost", "login", "subsession"];
+const SECRET: [&str; 5] = ["CGInitBuild", "createToken", "enrolHost", "login", "subsession"];
 
 /// Methods whose statements have one good plan for all values: planning them each time would take longer than running them. What
 /// has optional filters (`$1 IS NULL OR …`) does not belong here, unless something that is always given narrows it down before.

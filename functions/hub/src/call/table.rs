@@ -69,6 +69,8 @@ impl Table {
         crate::archive::methods(&mut table);
         crate::content_generator::methods(&mut table);
         crate::notification::methods(&mut table);
+        crate::import::methods(&mut table);
+        crate::volume::methods(&mut table);
         crate::rpm::methods(&mut table);
         crate::search::methods(&mut table);
         crate::buildroot::methods(&mut table);

@@ -47,7 +47,11 @@ async fn find(
     Ok(sql::list(conn, Some(info), None, at).await?.pop())
 }
 
-async fn require(conn: &mut PgConnection, info: &Ref<ExternalRepoId>, at: Option<EventId>) -> Result<ExternalRepo> {
+pub(crate) async fn require(
+    conn: &mut PgConnection,
+    info: &Ref<ExternalRepoId>,
+    at: Option<EventId>,
+) -> Result<ExternalRepo> {
     find(conn, info, at).await?.ok_or_else(|| Error::missing(format!("No such external repo: {info}")))
 }
 

@@ -5,12 +5,17 @@
 //! import run again copies the same bytes to the same keys, and only one commit passes the guard.
 //!
 //! - `rpm`, `header`: what an RPM must be; `copy`: to where it goes; `rows`, `record`: what is noted of it
+//! - `join`: RPMs that join a build outside of its task: of an `upload`, or of a `scratch` build; `external`: RPMs of others
 
 pub(crate) mod copy;
+mod external;
 mod header;
+pub(crate) mod join;
 mod record;
 pub(crate) mod rows;
 mod rpm;
+mod scratch;
+mod upload;
 
 use std::collections::HashMap;
 
@@ -20,17 +25,20 @@ pub use header::read as read_header;
 pub use rpm::Home;
 pub(crate) use rpm::Incoming;
 use toji_protocol::{
-    id::{BuildrootId, TaskId},
+    id::{BuildrootId, TaskId, VolumeId},
+    method::import::{AddExternalRpm, ImportRpm, MergeScratch},
     object_key,
     task::build_arch::Built,
+    value::{Map, Value},
 };
 
 use crate::{
     Error, Hub, Result,
-    call::Cx,
+    call::{Cx, Table},
     error::FaultCode,
     rpm::signature,
     task::{TaskRow, output, output::TaskOutput},
+    volume,
 };
 
 /// Copies and header reads at once.
@@ -56,6 +64,10 @@ pub struct Harvest {
     pub rpms: Vec<Made>,
     /// The logs.
     pub logs: Vec<Made>,
+}
+
+pub(crate) fn methods(table: &mut Table) {
+    table.add::<ImportRpm>().add::<AddExternalRpm>().add::<MergeScratch>();
 }
 
 fn refuse(message: impl Into<String>) -> Error {
@@ -118,11 +130,37 @@ pub async fn run(
         rpm.check_source(home)?;
     }
     let copies = copies(home, harvest, &incoming);
+    let (volume, class) = choose_volume(hub, task, home, harvest, now).await?;
     // noted only now: what is refused has copied nothing, and keeps nobody from trying again
     record::begin(hub, task.id, home.build, now).await?;
-    copy_all(hub, &copies, None).await?;
+    copy_all(hub, &copies, class.as_deref()).await?;
     keep_signatures(hub, home, &incoming).await?;
-    record::complete(hub, task.id, home, incoming, &copies, now).await
+    record::complete(hub, task.id, home, volume, incoming, &copies, now).await
+}
+
+/// The volume that the policy wants for a build, and its storage class.
+async fn choose_volume(
+    hub: &Hub,
+    task: &TaskRow,
+    home: &Home,
+    harvest: &Harvest,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(VolumeId, Option<String>)> {
+    let mut data = Map::new();
+    data.insert("package", home.source.name.clone());
+    data.insert("version", home.source.version.clone());
+    data.insert("release", home.source.release.clone());
+    let roots = harvest.rpms.iter().map(|made| Value::Int(made.buildroot.0)).collect::<Vec<_>>();
+    data.insert("buildroots", roots);
+    data.insert("import", true);
+    data.insert("import_type", "rpm");
+    data.insert("user_id", task.owner.0);
+    let mut cx = Cx::new(hub.clone(), now);
+    let chosen = volume::choose(&mut cx, data, Some(task.id), false).await?;
+    let volume = chosen.map_or(volume::DEFAULT, |volume| volume.id);
+    let class = volume::storage_class(cx.db().await?, volume).await?;
+    cx.release();
+    Ok((volume, class))
 }
 
 /// Keeps each RPM's own signature header, so that it can be put back after another one. For every import, before its rows are
@@ -130,12 +168,17 @@ pub async fn run(
 ///
 /// # Errors
 /// When S3 is away. Run again, it writes the same.
-pub(crate) async fn keep_signatures(hub: &Hub, home: &Home, incoming: &[Incoming]) -> Result<()> {
-    let kept = incoming.iter().map(|Incoming { header, nvra, .. }| {
+pub(crate) async fn keep_signatures<'a>(
+    hub: &Hub,
+    home: &Home,
+    incoming: impl IntoIterator<Item = &'a Incoming>,
+) -> Result<()> {
+    let kept = incoming.into_iter().map(|Incoming { header, nvra, .. }| {
         let key = object_key::rpm_signature(&home.nvr, nvra, header.key_id.as_deref().unwrap_or_default());
         (key, header.signature_bytes.clone())
     });
-    signature::keep_all(hub, kept.collect()).await
+    let kept = kept.collect();
+    signature::keep_all(hub, kept).await
 }
 
 fn copies(home: &Home, harvest: &Harvest, incoming: &[Incoming]) -> Vec<Copy> {

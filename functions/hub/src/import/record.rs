@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use toji_protocol::{
-    id::{BuildId, TaskId},
+    id::{BuildId, TaskId, VolumeId},
     state::{BuildState, TaskState},
 };
 
@@ -42,6 +42,7 @@ pub(super) async fn complete(
     hub: &Hub,
     task: TaskId,
     home: &Home,
+    volume: VolumeId,
     incoming: Vec<Incoming>,
     copies: &[Copy],
     now: DateTime<Utc>,
@@ -55,10 +56,11 @@ pub(super) async fn complete(
         return Err(Error::conflict(format!("task {task} is {}", row.state)));
     }
     let completed = sqlx::query!(
-        "UPDATE build SET state = 1, completion_time = $3 WHERE id = $1 AND task_id = $2 AND state = 0",
+        "UPDATE build SET state = 1, completion_time = $3, volume_id = $4 WHERE id = $1 AND task_id = $2 AND state = 0",
         build.0,
         task.0,
-        now
+        now,
+        volume.0
     )
     .execute(cx.db().await?)
     .await?;

