@@ -72,7 +72,12 @@ pub(crate) async fn upload(world: &World, host: &Host, held: &Held, name: &str, 
 
 /// A client's upload of a source RPM; answers its path.
 pub(crate) async fn client_upload(world: &World, rpm: &Rpm, now: DateTime<Utc>) -> String {
-    let path = format!("cli-build/{}/{}", new_id(), rpm.name);
+    client_upload_to(world, &format!("cli-build/{}", new_id()), rpm, now).await
+}
+
+/// The same, into a folder.
+pub(crate) async fn client_upload_to(world: &World, folder: &str, rpm: &Rpm, now: DateTime<Utc>) -> String {
+    let path = format!("{folder}/{}", rpm.name);
     let digest = hex::encode(Sha256::digest(&rpm.bytes));
     let arguments = json!({"path": path, "size": rpm.bytes.len(), "parts": [digest]});
     let plan = world.ok_at("upload.start", arguments, now).await;

@@ -7,7 +7,9 @@
 
 mod builder;
 mod claim;
+mod content_generators;
 mod fence;
+mod imports;
 mod lease;
 mod migrations;
 mod parents;
