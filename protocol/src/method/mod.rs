@@ -24,6 +24,7 @@ pub mod package;
 pub mod policy;
 pub mod repo;
 pub mod rpm;
+pub mod scheduler;
 pub mod search;
 pub mod session;
 pub mod sidetag;
@@ -246,6 +247,10 @@ impl<T> Listing<T> {
         }
     }
 }
+
+/// Conditions of a clause query: each `[field, value]` or `[field, operator, value]`. Operators are `=`, `!=`, `>`, `<`, `>=`, `<=`,
+/// `IN`, `IS`, `IS NOT`, and for structs `@>` and `<@`.
+pub type Clauses = Vec<Vec<Value>>;
 
 /// One, or several at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -75,6 +75,7 @@ impl Table {
         crate::search::methods(&mut table);
         crate::buildroot::methods(&mut table);
         crate::repo::methods(&mut table);
+        crate::scheduler::methods(&mut table);
         crate::upload::methods(&mut table);
         crate::worker::methods(&mut table);
         table

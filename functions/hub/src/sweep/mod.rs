@@ -7,7 +7,7 @@ mod scratch;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Hub, Result, build, session::RENEWAL};
+use crate::{Hub, Result, build, scheduler, session::RENEWAL};
 
 /// A client gives a retry up long before.
 const RECEIPT_LASTS: TimeDelta = TimeDelta::days(1);
@@ -27,6 +27,8 @@ pub struct Swept {
     pub scratch_tasks: u64,
     /// Reservations of builds deleted.
     pub reservations: u64,
+    /// Notes of the scheduler deleted.
+    pub notes: u64,
     /// Builds whose files an import, a deletion or a promotion has left in between.
     pub imports: usize,
 }
@@ -56,6 +58,7 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Swept> {
         sessions: sessions.rows_affected(),
         scratch_tasks: scratch::sweep(hub, now).await?,
         reservations: reservations.rows_affected(),
+        notes: scheduler::log::sweep(&mut *hub.pool.acquire().await?, now).await?,
         imports: build::sweep_leftovers(hub, now).await?,
     })
 }

@@ -12,6 +12,7 @@ use crate::{
     Error, Result,
     call::{Cx, Handle},
     host,
+    scheduler::log,
 };
 
 /// Makes a new task like one that failed or was cancelled, for the caller.
@@ -74,6 +75,12 @@ async fn put_back(cx: &mut Cx, task: TaskId, assign: Option<HostId>) -> Result<(
     )
     .execute(cx.db().await?)
     .await?;
+    let by = cx.caller.user()?.name.clone();
+    let message = match assign {
+        Some(_) => format!("Assigned by {by}"),
+        None => format!("Freed by {by}"),
+    };
+    log::note(cx.db().await?, Some(task), assign.or(row.host), &message, now).await?;
     ring(cx, task, row.coordinated, assign, &Bin::new(row.channel, &row.arch));
     Ok(())
 }

@@ -249,6 +249,9 @@ async fn open(
            ), run AS (
                INSERT INTO task_run (task_id, attempt, host_id, claim_id, start_time)
                SELECT id, attempt, $2, $3, $4 FROM opened
+           ), log AS (
+               INSERT INTO scheduler_log_messages (task_id, host_id, msg_time, msg)
+               SELECT id, $2, $4, 'Assigning task' FROM opened
            )
            SELECT * FROM opened"#,
         task.0,

@@ -16,6 +16,7 @@ use super::{advance_parent, ring};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
+    scheduler::log,
 };
 
 /// Why an attempt's write does not count.
@@ -187,9 +188,11 @@ impl Handle for HandBack {
                 self.reason,
                 now
             )
-            .execute(conn)
+            .execute(&mut *conn)
             .await?;
         }
+        let what = if self.refuse { "Refused by its host" } else { "Handed back by its host" };
+        log::note(conn, Some(self.task_id), Some(host), &format!("{what}: {}", self.reason), now).await?;
         tracing::info!(task = %self.task_id, %host, reason = self.reason, "handed back");
         ring(cx, self.task_id, false, None, &Bin::new(row.channel_id.into(), &row.arch));
         Ok(())

@@ -24,6 +24,7 @@ pub(crate) mod sql;
 pub use admin::resubmit;
 pub use cancel::cancel;
 pub(crate) use cancel::cancel_children;
+pub(crate) use show::info;
 pub use sql::Row as TaskRow;
 use toji_protocol::{
     id::{HostId, TaskId, UserId},

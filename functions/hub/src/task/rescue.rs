@@ -12,7 +12,7 @@ use toji_protocol::{
 };
 
 use super::{advance_parent, ring};
-use crate::{Hub, Result, buildroot, call::Cx, error::FaultCode};
+use crate::{Hub, Result, buildroot, call::Cx, error::FaultCode, scheduler::log};
 
 /// A bell, or the coordinator, gets this long before the sweep steps in.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
@@ -134,6 +134,7 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
         )
         .execute(cx.db().await?)
         .await?;
+        log::note(cx.db().await?, Some(task), row.host_id.map(HostId), "Builder lost too often: failed", now).await?;
         advance_parent(&mut cx, row.parent.map(TaskId));
     } else {
         sqlx::query!(
@@ -144,6 +145,7 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
         )
         .execute(cx.db().await?)
         .await?;
+        log::note(cx.db().await?, Some(task), row.host_id.map(HostId), "Builder lost: freed", now).await?;
         ring(&mut cx, task, false, None, &Bin::new(row.channel_id.into(), &row.arch));
     }
     if let Some(id) = row.host_id {
@@ -159,8 +161,11 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
 async fn free_unassigned(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     let mut cx = Cx::internal(hub, now).await?;
     let rows = sqlx::query!(
-        "UPDATE task SET state = 0, host_id = NULL, free_since = $2 WHERE state = 4 AND free_since < $1
-         RETURNING id, channel_id, arch",
+        "WITH late AS (SELECT id, host_id FROM task WHERE state = 4 AND free_since < $1 FOR UPDATE), log AS (
+             INSERT INTO scheduler_log_messages (task_id, host_id, msg_time, msg)
+             SELECT id, host_id, $2, 'Not taken by its host in time: freed' FROM late)
+         UPDATE task SET state = 0, host_id = NULL, free_since = $2 FROM late WHERE task.id = late.id
+         RETURNING task.id, channel_id, arch",
         now - ASSIGN_TIMEOUT,
         now
     )

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A task as Koji shows it.
-pub(super) fn info(row: &TaskRow, with_request: bool) -> Result<TaskInfo> {
+pub(crate) fn info(row: &TaskRow, with_request: bool) -> Result<TaskInfo> {
     let ts = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|time| Time(time).ts());
     Ok(TaskInfo {
         arch: row.arch.clone(),
