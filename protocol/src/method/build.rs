@@ -282,6 +282,20 @@ method! {
         channel "channel": Option<String> = nil,
     }
 
+    /// Starts builds in levels: each level begins when what the one before has made is in a repo. Answers the task.
+    ChainBuild = "chainBuild", LoggedIn, Write => TaskId {
+        /// The levels: SCM URLs to build, and names of builds to wait for.
+        srcs "srcs": Vec<Vec<String>> = required,
+        /// The target's name.
+        target "target": String = required,
+        /// Koji's build options, for each build.
+        opts "opts": Option<crate::task::build::BuildOpts> = nil,
+        /// Added to 20; below zero only for admins.
+        priority "priority": Option<i32> = nil,
+        /// The channel that is wished for.
+        channel "channel": Option<String> = nil,
+    }
+
     /// A build.
     GetBuild = "getBuild", Anonymous, Read => Option<Build> {
         /// Which.

@@ -11,9 +11,12 @@ use crate::{
 pub mod build;
 pub mod build_arch;
 pub mod build_srpm_from_scm;
+pub mod chain_build;
 pub mod dependant_task;
+pub mod dist_repo;
 pub mod new_repo;
 pub mod rebuild_srpm;
+pub mod restart_hosts;
 pub mod runroot;
 pub mod save_failed_tree;
 pub mod tag_build;
@@ -122,9 +125,12 @@ fn find(method: &str) -> Option<Traits> {
         build::BuildTask,
         build_arch::BuildArchTask,
         build_srpm_from_scm::BuildSrpmFromScmTask,
+        chain_build::ChainBuildTask,
         dependant_task::DependantTask,
+        dist_repo::DistRepoTask,
         new_repo::NewRepoTask,
         rebuild_srpm::RebuildSrpmTask,
+        restart_hosts::RestartHostsTask,
         runroot::RunRootTask,
         save_failed_tree::SaveFailedTreeTask,
         tag_build::TagBuildTask,

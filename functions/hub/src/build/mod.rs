@@ -5,6 +5,7 @@
 //! - `promote`: a draft becomes the build of its name; `leftovers`: what crashes leave
 //! - `files`: who may touch a build's files in S3
 
+mod chain;
 mod create;
 mod delete;
 mod duration;
@@ -32,7 +33,7 @@ use sqlx::PgConnection;
 use toji_protocol::{
     id::{BuildId, RepoId, TagId},
     method::build::{
-        AddBtype, Build, BuildLog, BuildRef, BuildReferences, CancelBuild, CreateEmptyBuild, DeleteBuild, FindBuildId,
+        AddBtype, Build, BuildLog, BuildRef, BuildReferences, CancelBuild, ChainBuild, CreateEmptyBuild, DeleteBuild, FindBuildId,
         GetAverageBuildDuration, GetBuild, GetBuildLogs, GetBuildType, GetImageBuild, GetMavenBuild, GetNextRelease,
         GetWinBuild, ListBtypes, ListBuilds, PromoteBuild, ResetBuild, SetBuildOwner, SetBuildTimestamp, StartBuild,
     },
@@ -58,6 +59,7 @@ pub use named::require_all;
 pub(crate) fn methods(table: &mut Table) {
     table
         .add::<StartBuild>()
+        .add::<ChainBuild>()
         .add::<GetBuild>()
         .add::<FindBuildId>()
         .add::<ListBuilds>()
@@ -110,6 +112,17 @@ pub async fn of_task(conn: &mut PgConnection, task: toji_protocol::id::TaskId) -
         Some(id) => sql::get(conn, id).await,
         None => Ok(None),
     }
+}
+
+/// The names of the builds that tasks have begun.
+///
+/// # Errors
+/// When the database is away.
+pub async fn of_tasks(
+    conn: &mut PgConnection,
+    tasks: &[toji_protocol::id::TaskId],
+) -> Result<std::collections::HashMap<toji_protocol::id::TaskId, String>> {
+    sql::nvrs_of_tasks(conn, tasks).await
 }
 
 /// A build's name.

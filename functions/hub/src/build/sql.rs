@@ -489,3 +489,16 @@ pub(super) async fn is_promoted(conn: &mut PgConnection, build: BuildId, nvr: &N
     .await?;
     Ok(is_promoted)
 }
+
+/// The name-version-releases of the builds that tasks have begun.
+pub(super) async fn nvrs_of_tasks(conn: &mut PgConnection, tasks: &[TaskId]) -> Result<HashMap<TaskId, String>> {
+    let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT task_id AS "task_id!", package.name || '-' || version || '-' || release AS "nvr!"
+           FROM build JOIN package ON package.id = pkg_id WHERE task_id = ANY($1)"#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (TaskId(row.task_id), row.nvr)).collect())
+}

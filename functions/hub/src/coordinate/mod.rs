@@ -1,4 +1,4 @@
-//! Parent tasks as state machines: `build`, `tagBuild`, `newRepo`, `waitrepo`, `dependantTask`.
+//! Parent tasks as state machines: `build`, `chainbuild`, `tagBuild`, `newRepo`, `waitrepo`, `dependantTask`.
 //!
 //! A step is a function of the task's row and its children. It locks the task, reads the children, does what is next, and commits;
 //! children are unique by (parent, label), so a step that runs twice does nothing twice. What speaks to S3 runs between two
@@ -7,6 +7,7 @@
 
 pub mod arches;
 mod build;
+mod chain_build;
 mod dependant_task;
 mod new_repo;
 mod tag_build;
@@ -20,7 +21,8 @@ use toji_protocol::{
     id::TaskId,
     state::TaskState,
     task::{
-        TaskMethod, build::BuildTask, dependant_task::DependantTask, new_repo::NewRepoTask, tag_build::TagBuildTask,
+        TaskMethod, build::BuildTask, chain_build::ChainBuildTask, dependant_task::DependantTask,
+        dist_repo::DistRepoTask, new_repo::NewRepoTask, restart_hosts::RestartHostsTask, tag_build::TagBuildTask,
         wait_repo::WaitRepoTask,
     },
     value::from_value,
@@ -64,15 +66,23 @@ type Step<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 fn step<'a>(hub: &'a Hub, row: &'a TaskRow, now: DateTime<Utc>) -> Step<'a> {
     match row.method.as_str() {
         BuildTask::METHOD => Box::pin(build::step(hub, row.id, now)),
+        ChainBuildTask::METHOD => Box::pin(chain_build::step(hub, row.id, now)),
         TagBuildTask::METHOD => Box::pin(tag_build::step(hub, row.id, now)),
         NewRepoTask::METHOD => Box::pin(new_repo::step(hub, row.id, now)),
         WaitRepoTask::METHOD => Box::pin(wait_repo::step(hub, row.id, now)),
         DependantTask::METHOD => Box::pin(dependant_task::step(hub, row.id, now)),
+        DistRepoTask::METHOD => refuse("this hub cannot make dist repos yet"),
+        RestartHostsTask::METHOD => refuse("builders are restarted by their machines: systemctl restart toji-builder"),
         other => {
             let error = Error::invalid(format!("the hub runs no tasks of method {other}"));
             Box::pin(std::future::ready(Err(error)))
         }
     }
+}
+
+/// A task that can be asked for, but not done.
+fn refuse(why: &str) -> Step<'static> {
+    Box::pin(std::future::ready(Err(Error::invalid(why))))
 }
 
 /// Locks a task and opens it if it is FREE.
