@@ -1,7 +1,10 @@
 //! Repos that others serve, and the tags whose repos they are merged into.
 
-use super::{Listing, QueryOpts, method};
-use crate::id::{EventId, ExternalRepoId, Ref, TagId};
+use super::{Listing, Named, QueryOpts, method};
+use crate::{
+    id::{EventId, ExternalRepoId, Ref, TagId},
+    value::Value,
+};
 
 /// An external repo.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -134,5 +137,19 @@ method! {
         tag_info "tag_info": Ref<TagId> = required,
         /// As it was then.
         event "event": Option<EventId> = nil,
+    }
+
+    /// What was noted of an external repo's contents; nil = nothing.
+    GetExternalRepoData = "repo.getExternalRepoData", Anonymous, Read => Option<Value> {
+        /// Which.
+        erepo "erepo": Ref<ExternalRepoId> = required,
+    }
+
+    /// Notes what is known of an external repo's contents, as it has changed: the repos of its tags are old then.
+    SetExternalRepoData = "repo.setExternalRepoData", Permission("repo"), Write => () {
+        /// Which.
+        external_repo_id "external_repo_id": Ref<ExternalRepoId> = required,
+        /// What is known; kojira notes `max_ts` here.
+        data "data": Named = required,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Listing, Named, QueryOpts, method};
 use crate::{
-    id::{ChannelId, EventId, HostId, Ref, UserId},
+    id::{ChannelId, EventId, HostId, Ref, TaskId, UserId},
     value::Value,
 };
 
@@ -127,5 +127,13 @@ method! {
     DrainHost = "drainHost", Permission("host"), Write => () {
         /// Which.
         hostname "hostname": Ref<HostId> = required,
+    }
+
+    /// Asks for builders to be restarted when they have finished what they run. Answers the task.
+    RestartHosts = "restartHosts", Permission("host"), Write => TaskId {
+        /// The task's priority itself; lower runs first.
+        priority "priority": i32 = int 5,
+        /// Which: `channel`, `arches`; and how long to wait: `timeout`, in seconds.
+        options "options": Option<Named> = nil,
     }
 }

@@ -1,9 +1,9 @@
 //! Repos and requests for them.
 
-use super::method;
+use super::{Clauses, Listing, Named, OneOrMany, QueryOpts, method, task::TaskInfo};
 use crate::{
-    id::{EventId, Ref, RepoId, RepoRequestId, TagId, TaskId, UserId},
-    state::{RepoState, TaskState},
+    id::{BuildrootId, EventId, HostId, Ref, RepoId, RepoRequestId, TagId, TaskId, UserId},
+    state::{BuildrootState, RepoState, TaskState},
     time::Time,
     value::Value,
 };
@@ -116,6 +116,24 @@ pub struct Requested {
     /// The request was there before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate: Option<bool>,
+    /// While there is no repo: the task that makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskInfo>,
+}
+
+/// A buildroot that a repo fills.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct RepoReference {
+    /// When it was made.
+    pub create_event: EventId,
+    /// Where it is.
+    pub host_id: Option<HostId>,
+    /// Its id.
+    pub id: BuildrootId,
+    /// Its state.
+    pub state: BuildrootState,
+    /// The task that it is for.
+    pub task_id: Option<TaskId>,
 }
 
 /// An event to wait for: its id, or `"last"`, the tag's last change.
@@ -138,7 +156,7 @@ method! {
         /// Exactly as it was then.
         at_event "at_event": Option<EventId> = nil,
         /// `src`, `debuginfo`, `separate_src`, `maven`: what differs from the tag's own.
-        opts "opts": Option<super::Named> = nil,
+        opts "opts": Option<Named> = nil,
         /// Added to 20; below zero only for admins.
         priority "priority": Option<i32> = nil,
         /// Make a new one although one fits.
@@ -154,7 +172,7 @@ method! {
         /// Exactly as it was then.
         at_event "at_event": Option<EventId> = nil,
         /// What it must contain.
-        opts "opts": Option<super::Named> = nil,
+        opts "opts": Option<Named> = nil,
     }
 
     /// How a request stands.
@@ -186,7 +204,7 @@ method! {
     }
 
     /// Repos that are not deleted.
-    GetActiveRepos = "getActiveRepos", Anonymous, Read => Vec<Repo> {}
+    GetActiveRepos = "getActiveRepos", Anonymous, Read => Listing<Named> {}
 
     /// Ends a repo's use.
     RepoExpire = "repoExpire", Permission("repo"), Write => () {
@@ -204,5 +222,67 @@ method! {
     RepoProblem = "repoProblem", Permission("repo"), Write => () {
         /// Which.
         repo_id "repo_id": RepoId = required,
+    }
+
+    /// Moves a repo's state up; a DELETED one stays so.
+    SetRepoState = "repo.setState", Permission("repo"), Write => () {
+        /// Which.
+        repo_id "repo_id": RepoId = required,
+        /// The new state.
+        state "state": RepoState = required,
+    }
+
+    /// The buildroots that are still in use and that a repo fills.
+    RepoReferences = "repo.references", Anonymous, Read => Vec<RepoReference> {
+        /// Which.
+        repo_id "repo_id": RepoId = required,
+    }
+
+    /// Repos. Fields: id, tag_id, tag_name, state, state_time, state_ts, dist, opts, custom_opts, task_id, task_state,
+    /// creation_time, creation_ts, and create, begin and end, each as `_event` and `_ts`.
+    QueryRepos = "repo.query", Anonymous, Read => Listing<Named> {
+        /// Conditions: each `[field, value]` or `[field, operator, value]`.
+        clauses "clauses": Option<Clauses> = required,
+        /// The fields that are wanted; `**` = all.
+        fields "fields": Option<OneOrMany<String>> = nil,
+        /// How the list is cut and sorted.
+        opts "opts": Option<QueryOpts> = nil,
+    }
+
+    /// Requests for repos. Fields: those of a request.
+    QueryRepoQueue = "repo.queryQueue", Anonymous, Read => Listing<Named> {
+        /// Conditions: each `[field, value]` or `[field, operator, value]`.
+        clauses "clauses": Option<Clauses> = nil,
+        /// The fields that are wanted; `**` = all.
+        fields "fields": Option<OneOrMany<String>> = nil,
+        /// How the list is cut and sorted.
+        opts "opts": Option<QueryOpts> = nil,
+    }
+
+    /// Gives a request for a repo another priority.
+    SetRequestPriority = "repo.setRequestPriority", Permission("admin"), Write => () {
+        /// Which.
+        req_id "req_id": RepoRequestId = required,
+        /// The priority itself; lower is first.
+        priority "priority": i32 = required,
+    }
+
+    /// Asks for repos of the tags whose setting `repo.auto` is true.
+    AutoRequests = "repo.autoRequests", Permission("repo"), Write => () {}
+
+    /// Makes tasks for requests that wait, as many as may run at once.
+    CheckRepoQueue = "repo.checkQueue", Permission("repo"), Write => () {}
+
+    /// Notes of each repo the first change of its tag after it.
+    UpdateEndEvents = "repo.updateEndEvents", Permission("repo"), Write => () {}
+
+    /// Asks for a repo of signed RPMs. Answers the task.
+    DistRepo = "distRepo", LoggedIn, Write => TaskId {
+        /// The tag.
+        tag "tag": Ref<TagId> = required,
+        /// The keys; the first that an RPM is signed with counts.
+        keys "keys": Vec<Value> = required,
+        /// Koji's options: `arch` (a list), `comps`, `delta`, `event`, `inherit`, `latest`, `multilib`, `skip_missing_signatures` …
+        task_opts "task_opts": Named = named,
     }
 }

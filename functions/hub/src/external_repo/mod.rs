@@ -1,6 +1,7 @@
 //! Repos that others serve, and the tags whose repos they are merged into.
 
 mod attach;
+mod data;
 mod sql;
 
 use std::collections::HashSet;
@@ -12,8 +13,8 @@ use toji_protocol::{
         Listing,
         external_repo::{
             AddExternalRepoToTag, CreateExternalRepo, DeleteExternalRepo, EditExternalRepo, EditTagExternalRepo,
-            ExternalRepo, GetExternalRepo, GetExternalRepoList, GetTagExternalRepos, ListExternalRepos,
-            RemoveExternalRepoFromTag, TagExternalRepo,
+            ExternalRepo, GetExternalRepo, GetExternalRepoData, GetExternalRepoList, GetTagExternalRepos,
+            ListExternalRepos, RemoveExternalRepoFromTag, SetExternalRepoData, TagExternalRepo,
         },
     },
 };
@@ -36,7 +37,9 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<RemoveExternalRepoFromTag>()
         .add::<EditTagExternalRepo>()
         .add::<GetTagExternalRepos>()
-        .add::<GetExternalRepoList>();
+        .add::<GetExternalRepoList>()
+        .add::<GetExternalRepoData>()
+        .add::<SetExternalRepoData>();
 }
 
 async fn find(

@@ -4,9 +4,10 @@ use sqlx::PgConnection;
 use toji_protocol::{
     id::{EventId, ExternalRepoId, Ref, TagId, UserId},
     method::external_repo::{ExternalRepo, TagExternalRepo},
+    value::{Map, Value},
 };
 
-use crate::Result;
+use crate::{Error, Result};
 
 pub(super) async fn list(
     conn: &mut PgConnection,
@@ -194,6 +195,34 @@ pub(super) async fn attach(
         how.priority,
         how.merge_mode,
         how.arches,
+        event.0,
+        by.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What was noted of a repo's contents.
+pub(super) async fn data(conn: &mut PgConnection, repo: ExternalRepoId) -> Result<Option<Value>> {
+    let data =
+        sqlx::query_scalar!("SELECT data FROM external_repo_data WHERE external_repo_id = $1 AND active", repo.0)
+            .fetch_optional(conn)
+            .await?;
+    data.map(serde_json::from_value).transpose().map_err(Error::internal)
+}
+
+pub(super) async fn insert_data(
+    conn: &mut PgConnection,
+    repo: ExternalRepoId,
+    data: &Map,
+    event: EventId,
+    by: UserId,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO external_repo_data (external_repo_id, data, create_event, creator_id) VALUES ($1, $2, $3, $4)",
+        repo.0,
+        serde_json::to_value(data).map_err(Error::internal)?,
         event.0,
         by.0
     )

@@ -1,5 +1,6 @@
 //! Hosts: the builders as admins see them. What a builder itself calls is in [`crate::worker`].
 
+mod restart;
 mod sql;
 
 use sqlx::PgConnection;
@@ -9,7 +10,7 @@ use toji_protocol::{
         Listing, OneOrMany,
         host::{
             AddHost, AddHostToChannel, DisableHost, EditHost, EnableHost, GetAllArches, GetHost, GetLastHostUpdate,
-            Host, ListHosts, RemoveHostFromChannel,
+            Host, ListHosts, RemoveHostFromChannel, RestartHosts,
         },
     },
     queue_name::{HostOrder, QueueName},
@@ -37,7 +38,8 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<GetLastHostUpdate>()
         .add::<GetAllArches>()
         .add::<AddHostToChannel>()
-        .add::<RemoveHostFromChannel>();
+        .add::<RemoveHostFromChannel>()
+        .add::<RestartHosts>();
 }
 
 /// A host.

@@ -3,29 +3,36 @@
 //! - [`request`](mod@request): who needs which repo, and what fulfils a request
 //! - [`make`](mod@make): the repo function's work
 //! - [`contents`]: what is in a repo
-//! - [`passes`]: end events, expiry, deletion
+//! - [`passes`]: end events, expiry, deletion; `auto`: repos that nobody asks for
+//! - `state`: how repos move on when they are told to; `view`: what can be asked of them
 
+mod auto;
 pub mod contents;
+mod dist;
 pub mod make;
 pub mod passes;
 pub mod request;
 pub(crate) mod sql;
+mod state;
+mod view;
 
 pub use make::{Fetch, Fetched, make};
+pub(crate) use state::set_state;
 use toji_protocol::{
     id::{EventId, TagId, TaskId},
     method::{
         Named, is_truthy,
         repo::{
-            CheckRepoRequest, FindRepo, GetActiveRepos, GetRepo, MinEvent, Repo, RepoDelete, RepoExpire, RepoInfo,
-            RepoOpts, RepoProblem, RequestRepo, Requested,
+            AutoRequests, CheckRepoQueue, CheckRepoRequest, DistRepo, FindRepo, GetActiveRepos, GetRepo, MinEvent,
+            QueryRepoQueue, QueryRepos, Repo, RepoDelete, RepoExpire, RepoInfo, RepoOpts, RepoProblem, RepoReferences,
+            RequestRepo, Requested, SetRepoState, SetRequestPriority, UpdateEndEvents,
         },
         task::NewRepo,
     },
     queue_name::{Advance, QueueName},
     state::RepoState,
     task::{TaskMethod, new_repo::NewRepoTask, wait_repo::WaitRepoTask},
-    value::Value,
+    value::{Map, Value, to_value},
 };
 
 use crate::{
@@ -50,6 +57,15 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<RepoExpire>()
         .add::<RepoDelete>()
         .add::<RepoProblem>()
+        .add::<SetRepoState>()
+        .add::<RepoReferences>()
+        .add::<QueryRepos>()
+        .add::<QueryRepoQueue>()
+        .add::<SetRequestPriority>()
+        .add::<AutoRequests>()
+        .add::<CheckRepoQueue>()
+        .add::<UpdateEndEvents>()
+        .add::<DistRepo>()
         .add::<NewRepo>();
 }
 
@@ -178,13 +194,17 @@ pub(crate) async fn min_event(cx: &mut Cx, tag: TagId, asked: Option<&MinEvent>)
             let config = tag::build_config(cx.db().await?, quirks, tag, None).await?;
             let lag = config.and_then(|config| config.tag.extra.get("repo.lag").and_then(Value::as_int));
             let lag = lag.map_or(cx.hub.config.repo_lag, chrono::TimeDelta::seconds);
-            let window = cx.hub.config.repo_lag_window.num_seconds().max(1);
-            let until = (cx.now - lag).timestamp();
-            let until = (until - until.rem_euclid(window)) as f64;
-            let lagging = crate::event::last(cx.db().await?, Some(until)).await?.map_or(EventId(0), |(id, _)| id);
-            Ok(last.min(lagging))
+            Ok(last.min(lagging(cx, lag).await?))
         }
     }
+}
+
+/// The newest event of so long ago; the time is rounded, so that requests that come close together want the same.
+async fn lagging(cx: &mut Cx, lag: chrono::TimeDelta) -> Result<EventId> {
+    let window = cx.hub.config.repo_lag_window.num_seconds().max(1);
+    let until = (cx.now - lag).timestamp();
+    let until = (until - until.rem_euclid(window)) as f64;
+    Ok(crate::event::last(cx.db().await?, Some(until)).await?.map_or(EventId(0), |(id, _)| id))
 }
 
 impl Handle for RequestRepo {
@@ -195,11 +215,20 @@ impl Handle for RequestRepo {
             return Err(Error::parameter("give min_event or at_event, not both"));
         }
         let priority = task::relative_priority(&cx.caller, self.priority)?;
+        if self.opts.as_ref().and_then(|opts| opts.get("maven")).is_some_and(is_truthy) {
+            return Err(Error::invalid("Maven support not enabled"));
+        }
+        let named = match self.min_event {
+            Some(MinEvent::Id(event)) => Some(event),
+            _ => self.at_event,
+        };
+        if let Some(event) = named
+            && crate::event::time(cx.db().await?, event).await?.is_none()
+        {
+            return Err(Error::parameter(format!("Invalid event: {event}")));
+        }
         let wanted = match self.at_event {
-            Some(event) => {
-                crate::event::require(cx.db().await?, event).await?;
-                request::Wanted::At(event)
-            }
+            Some(event) => request::Wanted::At(event),
             None => request::Wanted::Since(min_event(cx, tag, self.min_event.as_ref()).await?),
         };
         let opts = self.opts.unwrap_or_default();
@@ -221,14 +250,17 @@ impl Handle for FindRepo {
 
 impl Handle for CheckRepoRequest {
     async fn handle(self, cx: &mut Cx) -> Result<Requested> {
-        let conn = cx.db().await?;
-        let request = sql::request(conn, self.req_id).await?;
+        let request = sql::request(cx.db().await?, self.req_id).await?;
         let request = request.ok_or_else(|| Error::missing(format!("No such request: {}", self.req_id)))?;
         let repo = match request.repo_id {
-            Some(repo) => sql::get(conn, repo).await?,
+            Some(repo) => sql::get(cx.db().await?, repo).await?,
             None => None,
         };
-        Ok(Requested { repo, request: Some(request), duplicate: None })
+        let task = match (&repo, request.task_id) {
+            (None, Some(id)) => Some(task::info(&task::require(cx, id).await?, false)?),
+            _ => None,
+        };
+        Ok(Requested { repo, request: Some(request), duplicate: None, task })
     }
 }
 
@@ -248,14 +280,13 @@ impl Handle for GetRepo {
         let state = self.state.unwrap_or(RepoState::Ready);
         let id = sqlx::query_scalar!(
             "SELECT id FROM repo WHERE tag_id = $1 AND dist = $2 AND ($3::bigint IS NULL OR create_event <= $3)
-                 AND ($4::bigint IS NULL OR create_event >= $4) AND (state = $5 OR $3::bigint IS NOT NULL AND $6)
-             ORDER BY create_event DESC LIMIT 1",
+                 AND ($4::bigint IS NULL OR create_event >= $4) AND ($3::bigint IS NOT NULL OR state = $5)
+             ORDER BY creation_time DESC, id DESC LIMIT 1",
             tag.0,
             self.dist,
             self.event.map(|id| id.0),
             self.min_event.map(|id| id.0),
-            state.number(),
-            self.state.is_none()
+            state.number()
         )
         .fetch_optional(&mut *conn)
         .await?;
@@ -266,78 +297,36 @@ impl Handle for GetRepo {
     }
 }
 
-impl Handle for GetActiveRepos {
-    async fn handle(self, cx: &mut Cx) -> Result<Vec<Repo>> {
-        sql::live(cx.db().await?).await
-    }
-}
-
-/// Moves a repo's state up. Told twice, it succeeds twice.
-pub(crate) async fn set_state(cx: &mut Cx, repo: toji_protocol::id::RepoId, state: RepoState) -> Result<()> {
-    let now = cx.now;
-    let moved = sqlx::query!(
-        "UPDATE repo SET state = $2, state_time = $3 WHERE id = $1 AND state < $2 AND (state <> 4 OR $2 = 3)
-             OR id = $1 AND state = 4 AND $2 = 3",
-        repo.0,
-        state.number(),
-        now
-    )
-    .execute(cx.db().await?)
-    .await?;
-    if moved.rows_affected() == 0 {
-        let found = sql::get(cx.db().await?, repo).await?;
-        let found = found.ok_or_else(|| Error::missing(format!("No such repo: {repo}")))?;
-        if found.state != state {
-            return Err(Error::invalid(format!("Invalid repo state change: {} -> {state}", found.state)));
-        }
-    }
-    Ok(())
-}
-
-impl Handle for RepoExpire {
-    async fn handle(self, cx: &mut Cx) -> Result<()> {
-        set_state(cx, self.repo_id, RepoState::Expired).await
-    }
-}
-
-impl Handle for RepoProblem {
-    async fn handle(self, cx: &mut Cx) -> Result<()> {
-        set_state(cx, self.repo_id, RepoState::Problem).await
-    }
-}
-
-impl Handle for RepoDelete {
-    async fn handle(self, cx: &mut Cx) -> Result<i64> {
-        sqlx::query!("SELECT id FROM repo WHERE id = $1 FOR UPDATE", self.repo_id.0)
-            .fetch_optional(cx.db().await?)
-            .await?;
-        let used = sql::live_buildroots(cx.db().await?, self.repo_id).await?;
-        if used == 0 {
-            set_state(cx, self.repo_id, RepoState::Deleted).await?;
-        }
-        Ok(used)
-    }
-}
-
 impl Handle for NewRepo {
     async fn handle(self, cx: &mut Cx) -> Result<TaskId> {
         let owner = cx.caller.user()?.id;
-        if !cx.caller.has_perm("regen-repo") {
-            cx.caller.require_perm("repo")?;
+        if !cx.caller.has_perm("repo") {
+            cx.caller.require_perm("regen-repo")?;
         }
-        tag::require(cx.db().await?, &self.tag).await?;
-        let request = NewRepoTask {
-            tag: self.tag,
-            event: self.event,
-            src: self.src,
-            debuginfo: self.debuginfo,
-            separate_src: self.separate_src,
-            opts: None,
-        };
+        if let Some(event) = self.event {
+            crate::event::require(cx.db().await?, event).await?;
+        }
+        tag::require_at(cx.db().await?, &self.tag, self.event).await?;
+        // only what was asked for, by name, as Koji stores it
+        let mut named = Map::new();
+        if let Some(event) = self.event {
+            named.insert("event", event.0);
+        }
+        for (name, is_asked) in [("src", self.src), ("separate_src", self.separate_src), ("debuginfo", self.debuginfo)]
+        {
+            if is_asked {
+                named.insert(name, true);
+            }
+        }
+        let mut request = vec![to_value(&self.tag)?];
+        if !named.is_empty() {
+            named.insert("__starstar", true);
+            request.push(Value::Struct(named));
+        }
         let new = task::NewTask {
             channel: Some(CHANNEL.to_owned()),
             priority: TASK_PRIORITY,
-            ..task::NewTask::top(NewRepoTask::METHOD, request.to_request()?, owner)
+            ..task::NewTask::top(NewRepoTask::METHOD, request, owner)
         };
         task::make(cx, new).await
     }

@@ -15,7 +15,7 @@ use toji_protocol::{
     state::{RepoState, TaskState},
 };
 
-use super::{request, set_state, sql};
+use super::{auto, request, set_state, sql};
 use toji_repodata::external::Repomd;
 
 use crate::{Error, Hub, Result, call::Cx, tag};
@@ -65,7 +65,9 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Passed> {
         }
     }
     let mut cx = Cx::internal(hub, now).await?;
+    auto::request_all(&mut cx, None).await?;
     request::check_queue(&mut cx).await?;
+    request::clean(&mut cx).await?;
     cx.commit().await?;
     Ok(passed)
 }

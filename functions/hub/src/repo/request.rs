@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use chrono::TimeDelta;
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{EventId, TagId, TaskId, UserId},
@@ -18,6 +19,8 @@ use toji_protocol::{
 use super::{CHANNEL, TASK_PRIORITY, satisfies, sql};
 use crate::{Error, Result, call::Cx, task};
 
+/// Clients may ask so long what has become of a request.
+const KEPT: TimeDelta = TimeDelta::days(1);
 /// Serialises those who serve the queue.
 const QUEUE_LOCK: i64 = 7070;
 
@@ -76,7 +79,7 @@ pub async fn request(
     // checks the names
     super::options(&Map::new(), Some(&opts))?;
     if !force && let Some(repo) = find(cx.db().await?, tag, wanted, &opts).await? {
-        return Ok(Requested { repo: Some(repo), request: None, duplicate: None });
+        return Ok(Requested { repo: Some(repo), request: None, duplicate: Some(false), task: None });
     }
     lock_queue(cx).await?;
     let active = sql::active_requests(cx.db().await?, Some(tag)).await?;
@@ -92,7 +95,7 @@ pub async fn request(
             .execute(cx.db().await?)
             .await?;
         }
-        return Ok(Requested { repo: None, request: Some(request), duplicate: Some(true) });
+        return Ok(Requested { repo: None, request: Some(request), duplicate: Some(true), task: None });
     }
     let (at, min) = match wanted {
         Wanted::At(event) => (Some(event.0), None),
@@ -115,7 +118,7 @@ pub async fn request(
     .await?;
     serve(cx).await?;
     let request = sql::request(cx.db().await?, id.into()).await?;
-    Ok(Requested { repo: None, request, duplicate: Some(false) })
+    Ok(Requested { repo: None, request, duplicate: Some(false), task: None })
 }
 
 async fn real_event(cx: &mut Cx, event: EventId) -> Result<i64> {
@@ -165,6 +168,16 @@ async fn lock_queue(cx: &mut Cx) -> Result<()> {
 pub async fn check_queue(cx: &mut Cx) -> Result<()> {
     lock_queue(cx).await?;
     serve(cx).await
+}
+
+/// Forgets requests that were fulfilled or given up long ago.
+///
+/// # Errors
+/// When the database is away.
+pub(super) async fn clean(cx: &mut Cx) -> Result<()> {
+    let old = cx.now - KEPT;
+    sqlx::query!("DELETE FROM repo_queue WHERE NOT active AND update_time < $1", old).execute(cx.db().await?).await?;
+    Ok(())
 }
 
 async fn serve(cx: &mut Cx) -> Result<()> {

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{EventId, RepoId, RepoRequestId, TagId, TaskId, UserId},
-    method::repo::{Repo, RepoRequest},
-    state::{RepoState, TaskState},
+    id::{BuildrootId, EventId, HostId, RepoId, RepoRequestId, TagId, TaskId, UserId},
+    method::repo::{Repo, RepoReference, RepoRequest},
+    state::{BuildrootState, RepoState, TaskState},
     time::Time,
     value::Value,
 };
@@ -129,6 +129,40 @@ pub(super) async fn live_buildroots(conn: &mut PgConnection, repo: RepoId) -> Re
     )
     .fetch_one(conn)
     .await?)
+}
+
+/// The buildroots that are still in use and that a repo fills.
+pub(super) async fn references(conn: &mut PgConnection, repo: RepoId) -> Result<Vec<RepoReference>> {
+    let rows = sqlx::query!(
+        r#"SELECT id, host_id, task_id, create_event AS "create_event!", state AS "state!" FROM buildroot
+           WHERE repo_id = $1 AND retire_event IS NULL ORDER BY id"#,
+        repo.0
+    )
+    .fetch_all(conn)
+    .await?;
+    let state = |number: i16| {
+        let state = BuildrootState::from_number(number.into());
+        state.ok_or_else(|| Error::internal(anyhow::anyhow!("no buildroot state {number}")))
+    };
+    rows.into_iter()
+        .map(|row| {
+            Ok(RepoReference {
+                create_event: EventId(row.create_event),
+                host_id: row.host_id.map(HostId),
+                id: BuildrootId(row.id),
+                state: state(row.state)?,
+                task_id: row.task_id.map(TaskId),
+            })
+        })
+        .collect()
+}
+
+/// READY repos that no change of their tag has made old.
+pub(super) async fn current(conn: &mut PgConnection) -> Result<Vec<(RepoId, TagId, EventId)>> {
+    let rows =
+        sqlx::query!("SELECT id, tag_id, create_event FROM repo WHERE state = 1 AND end_event IS NULL ORDER BY id");
+    let rows = rows.fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (RepoId(row.id), TagId(row.tag_id), EventId(row.create_event))).collect())
 }
 
 struct RawRequest {

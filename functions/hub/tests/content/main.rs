@@ -6,6 +6,7 @@
 
 mod api;
 mod build_life;
+mod chains;
 mod chroots;
 mod content;
 mod content_generators;
@@ -22,6 +23,8 @@ mod packages;
 mod policies;
 mod policy_hooks;
 mod policy_tests;
+mod repos;
+mod scheduler;
 mod search;
 mod sidetags;
 mod snapshots;
