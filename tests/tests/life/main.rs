@@ -12,6 +12,7 @@ mod fence;
 mod imports;
 mod lease;
 mod migrations;
+mod notes;
 mod parents;
 mod refused;
 mod rpm_files;
