@@ -33,9 +33,10 @@ use sqlx::PgConnection;
 use toji_protocol::{
     id::{BuildId, RepoId, TagId},
     method::build::{
-        AddBtype, Build, BuildLog, BuildRef, BuildReferences, CancelBuild, ChainBuild, CreateEmptyBuild, DeleteBuild, FindBuildId,
-        GetAverageBuildDuration, GetBuild, GetBuildLogs, GetBuildType, GetImageBuild, GetMavenBuild, GetNextRelease,
-        GetWinBuild, ListBtypes, ListBuilds, PromoteBuild, ResetBuild, SetBuildOwner, SetBuildTimestamp, StartBuild,
+        AddBtype, Build, BuildLog, BuildRef, BuildReferences, CancelBuild, ChainBuild, CreateEmptyBuild, DeleteBuild,
+        FindBuildId, GetAverageBuildDuration, GetBuild, GetBuildLogs, GetBuildType, GetImageBuild, GetMavenBuild,
+        GetNextRelease, GetWinBuild, ListBtypes, ListBuilds, PromoteBuild, ResetBuild, SetBuildOwner,
+        SetBuildTimestamp, StartBuild,
     },
     nvr::{Nvr, next_release},
     object_key,
