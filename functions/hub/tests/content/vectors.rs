@@ -175,4 +175,35 @@ macro_rules! vectors {
     )*};
 }
 
-vectors! { tags, packages, targets, groups, external_repos, hosts, users, builds, tasks, repos, system }
+vectors! {
+    tags, packages, moves, targets, groups, external_repos, hosts, users, groups_of_users, notifications, policies, builds,
+    build_edits, rpms, tasks, repos, repo_admin, search, system,
+}
+
+/// Methods that have tests of their own, where there are sessions or files.
+const ELSEWHERE: [&str; 12] = [
+    "_listapi",
+    "downloadTaskOutput",
+    "exclusiveSession",
+    "login",
+    "logout",
+    "logoutChild",
+    "sharedSession",
+    "sslLogin",
+    "subsession",
+    "system.listMethods",
+    "uploadFile",
+    "checkUpload",
+];
+
+#[test]
+fn every_method_of_kojis_is_called() {
+    let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/content/vectors")).unwrap();
+    let calls = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "txt"));
+    let text: String = calls.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let called: std::collections::HashSet<&str> =
+        text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let missing: Vec<_> =
+        koji::methods().into_keys().filter(|name| !called.contains(name) && !ELSEWHERE.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?} are called in no file");
+}
