@@ -139,6 +139,25 @@ impl System {
         }
     }
 
+    /// The letter with this subject, once it was sent: the message, its folded lines made whole.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn letter(&self, subject: &str) -> String {
+        let folder = self.dir().join("data/mail");
+        let wanted = format!("Subject: {subject}\r\n");
+        until(&format!("the letter '{subject}'"), SOON, async || {
+            let letters = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let mut texts = letters.filter_map(|letter| fs::read_to_string(letter.path()).ok());
+            texts.find_map(|text| {
+                let (head, body) = text.split_once("\r\n\r\n")?;
+                let head = head.replace("\r\n ", " ") + "\r\n";
+                head.contains(&wanted).then(|| format!("{head}\r\n{body}"))
+            })
+        })
+        .await
+    }
+
     // ── builders ─────────────────────────────────────────────────────────────────────────
 
     /// Starts a builder, and waits until the hub knows it. It comes back as the host that it was.

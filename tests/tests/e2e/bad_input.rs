@@ -85,6 +85,9 @@ async fn fails_in_build(system: &System) {
     failed.has(&["buildArch", "build.log", "the yeast is dead", "toji watch-logs"]);
     assert_eq!(system.hub.build_state(&package.nvr()).await, BuildState::Failed);
     assert_eq!(system.hub.rpms(&package.nvr()).await, Vec::<String>::new());
+    let subject = format!("Package: {} Tag: demo Status: failed Built by: admin", package.nvr());
+    let letter = system.letter(&subject).await;
+    assert!(letter.contains("buildArch (x86_64) on builder-0 failed:"), "{letter}");
 }
 
 async fn needs_what_nobody_has(system: &System) {

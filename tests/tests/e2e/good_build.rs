@@ -26,6 +26,7 @@ async fn a_good_build_and_what_it_leaves() {
     has_its_buildroot(&system, &nvr).await;
     has_results_and_logs(&system, task, &nvr).await;
     is_in_repos(&system, &nvr).await;
+    is_told_by_mail(&system, &nvr).await;
     scratch_leaves_nothing(&system).await;
     resubmit_builds_again(&system).await;
     hub.assert_quiet().await;
@@ -102,6 +103,21 @@ async fn is_in_repos(system: &System, nvr: &str) {
     let seen = system.dnf("demo-build", &["repoquery", "--qf", "%{name}", "make", "good"]).await.well();
     let names: Vec<&str> = seen.out.split_whitespace().collect();
     assert_eq!(names, ["good", "make"], "{}", seen.all());
+}
+
+/// Who submitted it is told, and only once: the letter about the build's own tagging is left out.
+async fn is_told_by_mail(system: &System, nvr: &str) {
+    let letter = system.letter(&format!("Package: {nvr} Tag: demo Status: complete Built by: admin")).await;
+    for line in ["To: admin@localhost", "X-Koji-Tag: demo", "Auto-Submitted: auto-generated", "    good-1.0-1.x86_64.rpm"] {
+        assert!(letter.contains(&format!("{line}\r\n")), "'{line}' is not in\n{letter}");
+    }
+    let letters = std::fs::read_dir(system.dir().join("data/mail")).unwrap().count();
+    assert_eq!(letters, 1, "nothing else has happened to it");
+    system.hub.call("untagBuild", json!(["demo", nvr])).await;
+    system.letter(&format!("{nvr} successfully untagged from demo by admin")).await;
+    let tag = system.hub.call("tagBuild", json!(["demo", nvr])).await.as_i64().unwrap();
+    system.hub.closes(tag).await;
+    system.letter(&format!("{nvr} successfully tagged into demo by admin")).await;
 }
 
 async fn scratch_leaves_nothing(system: &System) {
