@@ -108,7 +108,9 @@ async fn is_in_repos(system: &System, nvr: &str) {
 /// Who submitted it is told, and only once: the letter about the build's own tagging is left out.
 async fn is_told_by_mail(system: &System, nvr: &str) {
     let letter = system.letter(&format!("Package: {nvr} Tag: demo Status: complete Built by: admin")).await;
-    for line in ["To: admin@localhost", "X-Koji-Tag: demo", "Auto-Submitted: auto-generated", "    good-1.0-1.x86_64.rpm"] {
+    for line in
+        ["To: admin@localhost", "X-Koji-Tag: demo", "Auto-Submitted: auto-generated", "    good-1.0-1.x86_64.rpm"]
+    {
         assert!(letter.contains(&format!("{line}\r\n")), "'{line}' is not in\n{letter}");
     }
     let letters = std::fs::read_dir(system.dir().join("data/mail")).unwrap().count();

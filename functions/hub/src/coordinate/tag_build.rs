@@ -16,7 +16,8 @@ use crate::{
 
 /// Lets those who want to know know that it could not be done.
 pub(super) async fn failed(cx: &mut Cx, row: &TaskRow, error: &Error) -> Result<()> {
-    let asked: TagBuildTask = request(row)?;
+    // what cannot be read is perhaps why it failed
+    let Ok(asked) = request::<TagBuildTask>(row) else { return Ok(()) };
     act_as(cx, row.owner).await?;
     notification::tagged(cx, asked.build_id, asked.tag_id, asked.fromtag, Some(error.to_string()));
     Ok(())

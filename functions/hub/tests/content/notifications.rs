@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use toji_hub::notification::{Mail, compose};
+use toji_hub::{
+    coordinate,
+    notification::{Mail, compose},
+};
 use toji_protocol::{
-    id::{BuildId, TagId, UserId},
+    id::{BuildId, TagId, TaskId, UserId},
     queue_name::Notice,
     state::BuildState,
 };
@@ -274,4 +277,26 @@ async fn changes_leave_notices(pool: PgPool) {
     assert_eq!(notices(&world).await, [tag(Some(2), None)]);
     world.fault("tagBuildBypass", notify).await;
     assert_eq!(notices(&world).await, [], "what was undone tells nothing");
+}
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn a_task_that_could_not_tag_tells(pool: PgPool) {
+    let world = World::new(pool).await;
+    let build = built(&world, 1).await;
+    let run = async |arguments: Value| {
+        let task = json!({"method": "tagBuild", "arglist": arguments, "owner": "maker"});
+        let task = TaskId(world.ok("makeTask", task).await.as_i64().unwrap());
+        coordinate::advance(&world.hub, task, now()).await.unwrap();
+        let state = world.ok("getTaskInfo", json!({"task_id": task})).await["state"].as_i64().unwrap();
+        (state, notices(&world).await)
+    };
+    let (state, told) = run(json!([2, build, false, null, true])).await;
+    assert_eq!((state, told.len()), (2, 0), "it went well, and nobody is to be told so");
+    let (state, told) = run(json!([2, build])).await;
+    let [Notice::Tag { into: Some(TagId(2)), from: None, by: Some(UserId(2)), failure: Some(why), .. }] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert!(state == 5 && why.contains("already tagged"), "{state}, {why}");
+    assert_eq!(run(json!(["no tag"])).await, (5, Vec::new()), "what cannot be read fails all the same");
 }
