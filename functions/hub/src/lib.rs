@@ -28,6 +28,7 @@ pub mod event;
 pub mod external_repo;
 pub mod group;
 pub mod health;
+pub mod history;
 pub mod host;
 pub mod import;
 pub mod listing;

@@ -17,6 +17,7 @@ pub mod content;
 pub mod content_generator;
 pub mod external_repo;
 pub mod group;
+pub mod history;
 pub mod host;
 pub mod import;
 pub mod notification;

@@ -30,8 +30,11 @@ const SECRET: [&str; 5] = ["CGInitBuild", "createToken", "enrolHost", "login", "
 
 /// Methods whose statements have one good plan for all values: planning them each time would take longer than running them. What
 /// has optional filters (`$1 IS NULL OR …`) does not belong here, unless something that is always given narrows it down before.
-const PLANNED_ONCE: [&str; 12] = [
+const PLANNED_ONCE: [&str; 16] = [
     "getBuild",
+    "getBuildConfig",
+    "getLatestBuilds",
+    "getLatestRPMS",
     "getTag",
     "getTaskInfo",
     "getTaskResult",
@@ -41,6 +44,7 @@ const PLANNED_ONCE: [&str; 12] = [
     "host.heartbeat",
     "listBuilds",
     "listTagged",
+    "listTaggedRPMS",
     "listTasks",
     "makeTask",
 ];

@@ -58,6 +58,7 @@ impl Table {
         crate::target::methods(&mut table);
         crate::package::methods(&mut table);
         crate::group::methods(&mut table);
+        crate::history::methods(&mut table);
         crate::external_repo::methods(&mut table);
         crate::policy::methods(&mut table);
         crate::sidetag::methods(&mut table);

@@ -1,19 +1,20 @@
 //! What is in a tag: tagging and untagging builds.
 //!
 //! - `access`: who may; `mass`: many at once; `moving`: from one tag to another
-//! - `list`: asking what is there, and `untagged`: what is nowhere
+//! - `tagged`: what is there; `list`: the calls that ask for it; `untagged`: what is nowhere
 
 mod access;
 mod list;
 pub(crate) mod mass;
 mod moving;
 mod sql;
+mod tagged;
 mod untagged;
 
 pub use access::check_access;
-pub use list::{Query, builds, rpms};
 pub(crate) use sql::tagged_of;
 use sqlx::PgConnection;
+pub use tagged::{Query, builds, rpms};
 use toji_protocol::{
     id::{BuildId, PackageId, Ref, TagId, TaskId, UserId},
     method::content::{

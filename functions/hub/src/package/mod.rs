@@ -1,8 +1,10 @@
 //! Packages, and tags' lists of them.
 //!
 //! - `order`: whose list counts first, and what filters let through; `edit`: changing a list
+//! - `entries`: what lists say of many packages
 
 mod edit;
+mod entries;
 mod order;
 mod sql;
 
@@ -10,6 +12,7 @@ use std::collections::HashMap;
 
 pub use edit::allow_in;
 pub(crate) use edit::set_all;
+pub(crate) use entries::{Entries, entries};
 pub(crate) use order::{Filter, Order, Place};
 use sqlx::PgConnection;
 use toji_protocol::{

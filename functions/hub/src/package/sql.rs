@@ -1,5 +1,7 @@
 //! Statements about packages and tags' lists of them.
 
+use std::collections::HashSet;
+
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use toji_protocol::{
     id::{EventId, PackageId, Ref, TagId, UserId},
@@ -245,4 +247,51 @@ pub(super) async fn set_all(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What a tag's list says of a package.
+pub(super) struct Entry {
+    pub(super) tag: TagId,
+    pub(super) package: PackageId,
+    pub(super) name: String,
+    pub(super) blocked: bool,
+}
+
+/// What some tags' lists say of some packages, found by the packages: a list may be long, and few of it asked for.
+pub(super) async fn entries_of(
+    conn: &mut PgConnection,
+    tags: &[TagId],
+    packages: &HashSet<PackageId>,
+    at: Option<EventId>,
+) -> Result<Vec<Entry>> {
+    let tags: Vec<i64> = tags.iter().map(|tag| tag.0).collect();
+    let packages: Vec<i64> = packages.iter().map(|package| package.0).collect();
+    let entry = |tag, package, name, blocked| Entry { tag: TagId(tag), package: PackageId(package), name, blocked };
+    let entries = match at {
+        None => {
+            let rows = sqlx::query!(
+                "SELECT p.tag_id, p.package_id, package.name, p.blocked
+                 FROM tag_packages p JOIN package ON package.id = p.package_id
+                 WHERE p.package_id = ANY($1) AND p.tag_id = ANY($2) AND p.active",
+                &packages,
+                &tags
+            );
+            let rows = rows.fetch_all(conn).await?.into_iter();
+            rows.map(|row| entry(row.tag_id, row.package_id, row.name, row.blocked)).collect()
+        }
+        Some(at) => {
+            let rows = sqlx::query!(
+                "SELECT p.tag_id, p.package_id, package.name, p.blocked
+                 FROM tag_packages p JOIN package ON package.id = p.package_id
+                 WHERE p.package_id = ANY($1) AND p.tag_id = ANY($2)
+                     AND p.create_event <= $3 AND (p.revoke_event IS NULL OR p.revoke_event > $3)",
+                &packages,
+                &tags,
+                at.0
+            );
+            let rows = rows.fetch_all(conn).await?.into_iter();
+            rows.map(|row| entry(row.tag_id, row.package_id, row.name, row.blocked)).collect()
+        }
+    };
+    Ok(entries)
 }

@@ -3,6 +3,9 @@
 //! Koji's walk to the letter, since a migrated tree must give the same repos: depth first, parents by ascending priority, loops cut,
 //! and a tag listed again where an earlier visit could have shown less. [`Quirks`] Q1, Q2 and Q3 are decided here.
 
+#[cfg(test)]
+mod reference;
+
 use std::collections::{HashMap, HashSet};
 
 use toji_protocol::{

@@ -1,116 +1,22 @@
 //! Statements about what is in tags.
 
+pub(super) mod listed;
+
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use toji_protocol::{
-    id::{BuildId, BuildrootId, EventId, ExternalRepoId, PackageId, RpmId, TagId, TaskId, UserId, VolumeId},
+    id::{BuildId, BuildrootId, EventId, ExternalRepoId, PackageId, RpmId, TagId, UserId},
     method::{
         Listing, QueryOpts,
-        content::{TaggedBuild, TaggedRpm, UntaggedBuild},
+        content::{TaggedRpm, UntaggedBuild},
     },
     state::BuildState,
-    time::Time,
     value::Value,
 };
 
-use super::Query;
 use crate::{Error, Result, listing};
-
-/// A build in a tag, and what the package lists of the tags that were asked about say of its package.
-pub(super) struct Row {
-    pub(super) build: TaggedBuild,
-    /// The tags with an entry for the package, and whether it is blocked there.
-    pub(super) entries: Vec<(TagId, bool)>,
-}
-
-fn ids(tags: &[TagId]) -> Vec<i64> {
-    tags.iter().map(|tag| tag.0).collect()
-}
 
 fn json(json: serde_json::Value) -> Result<Value> {
     serde_json::from_value(json).map_err(Error::internal)
-}
-
-/// The builds in `tags`, newest tagging first, in one statement. Of each package in each tag, only as many as `latest` can need.
-pub(super) async fn builds(
-    conn: &mut PgConnection,
-    tags: &[TagId],
-    lists: &[TagId],
-    query: &Query,
-) -> Result<Vec<Row>> {
-    let rows = sqlx::query!(
-        r#"WITH picked AS MATERIALIZED (
-               SELECT l.tag_id, l.create_event, b.id, b.pkg_id, package.name AS package_name, b.version, b.release, b.epoch,
-                   b.draft, b.task_id, b.owner, b.promoter, b.promotion_time, b.volume_id,
-                   CASE WHEN $9 THEN b.extra END AS extra, b.create_event AS creation_event, b.start_time, b.completion_time,
-                   row_number() OVER (
-                       PARTITION BY l.tag_id, b.pkg_id ORDER BY l.create_event DESC, b.id DESC) AS place
-               FROM tag_listing l JOIN build b ON b.id = l.build_id JOIN package ON package.id = b.pkg_id
-               WHERE l.tag_id = ANY($1) AND is_live(l.active, l.create_event, l.revoke_event, $3) AND b.state = 1
-                   AND ($4::bigint IS NULL OR b.pkg_id = $4) AND ($5::bigint IS NULL OR b.owner = $5)
-                   AND ($6::boolean IS NULL OR b.draft = $6) AND ($7::text IS NULL OR package.name LIKE $7))
-           SELECT picked.tag_id AS "tag_id!", tag.name AS tag_name, picked.create_event AS "create_event!",
-               picked.id AS "id!", pkg_id AS "pkg_id!", package_name AS "package_name!", version AS "version!",
-               release AS "release!", epoch, draft AS "draft!", task_id, owner AS "owner!", users.name AS owner_name,
-               promoter, promoter_user.name AS "promoter_name?", promotion_time, volume_id AS "volume_id!",
-               volume.name AS volume_name, extra, creation_event AS "creation_event!", events.time AS creation_time,
-               start_time, completion_time, ARRAY(SELECT p.tag_id FROM tag_packages p WHERE p.package_id = pkg_id AND p.tag_id = ANY($2)
-                   AND is_live(p.active, p.create_event, p.revoke_event, $3) ORDER BY p.tag_id) AS "tags!",
-               ARRAY(SELECT p.blocked FROM tag_packages p WHERE p.package_id = pkg_id AND p.tag_id = ANY($2)
-                   AND is_live(p.active, p.create_event, p.revoke_event, $3) ORDER BY p.tag_id) AS "blocked!"
-           FROM picked JOIN tag ON tag.id = tag_id JOIN users ON users.id = owner
-               JOIN volume ON volume.id = volume_id JOIN events ON events.id = creation_event
-               LEFT JOIN users promoter_user ON promoter_user.id = promoter
-           WHERE place <= $8
-           ORDER BY picked.create_event DESC, picked.id DESC"#,
-        &ids(tags),
-        &ids(lists),
-        query.event.map(|at| at.0),
-        query.package.map(|id| id.0),
-        query.owner.map(|id| id.0),
-        query.draft,
-        query.prefix.as_deref().map(crate::listing::starts_with),
-        query.latest.map_or(i64::MAX, i64::from),
-        query.extra
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let extra = row.extra.map(json).transpose()?;
-        let build = TaggedBuild {
-            build_id: BuildId(row.id),
-            completion_time: row.completion_time.map(Time),
-            create_event: EventId(row.create_event),
-            creation_event_id: EventId(row.creation_event),
-            creation_time: Time(row.creation_time),
-            draft: row.draft,
-            epoch: row.epoch,
-            // asked for, it is told although it is nil
-            extra: query.extra.then(|| extra.unwrap_or_default()),
-            id: BuildId(row.id),
-            nvr: format!("{}-{}-{}", row.package_name, row.version, row.release),
-            name: row.package_name.clone(),
-            owner_id: UserId(row.owner),
-            owner_name: row.owner_name,
-            package_id: PackageId(row.pkg_id),
-            package_name: row.package_name,
-            promoter_id: row.promoter.map(UserId),
-            promoter_name: row.promoter_name,
-            promotion_time: row.promotion_time.map(Time),
-            release: row.release,
-            start_time: row.start_time.map(Time),
-            state: BuildState::Complete,
-            tag_id: TagId(row.tag_id),
-            tag_name: row.tag_name,
-            task_id: row.task_id.map(TaskId),
-            version: row.version,
-            volume_id: VolumeId(row.volume_id),
-            volume_name: row.volume_name,
-        };
-        let entries = row.tags.into_iter().map(TagId).zip(row.blocked).collect();
-        found.push(Row { build, entries });
-    }
-    Ok(found)
 }
 
 /// The RPMs of builds, by id; with `rpmsigs` once for each signature.
