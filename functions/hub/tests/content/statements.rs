@@ -7,9 +7,25 @@ use std::sync::{
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tracing::{Event, Metadata, Subscriber, instrument::WithSubscriber, span};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    instrument::WithSubscriber,
+    span,
+};
 
 use crate::world::World;
+
+/// Whether a statement only sets a connection up, as one that has idled is.
+struct IsSetting(bool);
+
+impl Visit for IsSetting {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0 |= field.name() == "summary" && (value.starts_with("SET ") || value.starts_with("RESET "));
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
+}
 
 /// Counts what sqlx tells of each statement.
 struct Counter(Arc<AtomicUsize>);
@@ -19,8 +35,10 @@ impl Subscriber for Counter {
         metadata.target() == "sqlx::query"
     }
 
-    fn event(&self, _event: &Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn event(&self, event: &Event<'_>) {
+        let mut settings = IsSetting(false);
+        event.record(&mut settings);
+        self.0.fetch_add(usize::from(!settings.0), Ordering::Relaxed);
     }
 
     fn new_span(&self, _attributes: &span::Attributes<'_>) -> span::Id {
@@ -81,17 +99,18 @@ async fn lists_of_any_length_take_as_many(pool: PgPool) {
     let world = World::new(pool).await;
     fill(&world, "few", 2, 8).await;
     fill(&world, "many", 20, 2_000).await;
+    // the caller's token takes one of them
     for (method, most, more) in [
         ("listTagged", 7, json!({"inherit": true})),
         ("listTagged", 7, json!({"inherit": true, "latest": true, "event": world.last_event().await})),
         ("getLatestBuilds", 7, json!({})),
         ("listTaggedRPMS", 8, json!({"inherit": true})),
         ("getLatestRPMS", 8, json!({})),
-        ("getBuildConfig", 4, json!({})),
-        ("getFullInheritance", 2, json!({})),
-        ("getTagGroups", 5, json!({})),
-        ("getExternalRepoList", 3, json!({"tag_info": null})),
-        ("listPackages", 3, json!({"tagID": null, "inherited": true})),
+        ("getBuildConfig", 5, json!({})),
+        ("getFullInheritance", 3, json!({})),
+        ("getTagGroups", 6, json!({})),
+        ("getExternalRepoList", 4, json!({"tag_info": null})),
+        ("listPackages", 4, json!({"tagID": null, "inherited": true})),
     ] {
         let arguments = |tag: &str| {
             let mut arguments = more.clone();
