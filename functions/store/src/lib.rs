@@ -21,6 +21,7 @@ use aws_sdk_s3::{
 pub use multipart::Part;
 pub use object::{Object, PutOutcome};
 pub use read::{Read, ReadConditions, ReadOutcome};
+pub use splice::Splice;
 use thiserror::Error;
 
 /// Why S3 did not do what it was asked.

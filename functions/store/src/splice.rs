@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, StorageClass};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
 
-use crate::{Part, Result, Store, StoreError};
+use crate::{ByteStream, Part, Result, Store, StoreError};
 
 /// S3's least size of a part that is not the last.
 const LEAST_PART: u64 = 5 << 20;
@@ -15,20 +15,34 @@ const MOST: u64 = 1 << 30;
 /// Up to here reading and writing costs less than the calls of an upload in parts.
 const SMALL: u64 = 2 * LEAST_PART;
 
+/// What an object is put together from.
+#[derive(Clone, Debug)]
+pub struct Splice<'a> {
+    /// What it begins with.
+    pub head: Bytes,
+    /// The object whose rest follows.
+    pub from: &'a str,
+    /// That object's bytes.
+    pub size: u64,
+    /// Where its rest begins.
+    pub after: u64,
+}
+
 impl Store {
-    /// Writes `head` and what stands in `from`, an object of `size` bytes, from byte `after` on. The object appears whole, or not at all.
+    /// Writes an object that is put together, with a storage class if not the one that S3 gives by itself. It appears whole, or
+    /// not at all.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] when there is no `from`; otherwise when S3 cannot be reached or refuses.
+    /// [`StoreError::Missing`] when what is to follow is not there; otherwise when S3 cannot be reached or refuses.
     pub async fn splice(
         &self,
-        head: Bytes,
-        from: &str,
-        size: u64,
-        after: u64,
+        splice: Splice<'_>,
         to: &str,
         content_type: &str,
+        storage_class: Option<&str>,
     ) -> Result<()> {
+        let Splice { head, from, size, after } = splice;
+        let class = storage_class.map(StorageClass::from);
         // the first part is sent: the head, and as much of the rest as makes it large enough
         let middle = if size.saturating_sub(after) <= SMALL { size } else { after + LEAST_PART };
         let mut first = BytesMut::from(head);
@@ -37,11 +51,13 @@ impl Store {
         }
         let first = first.freeze();
         if middle == size {
-            return self.put(to, first, content_type).await;
+            let put = self.client.put_object().bucket(&self.bucket).key(to).content_type(content_type);
+            let put = put.set_storage_class(class).body(ByteStream::from(first)).send().await;
+            return put.map(|_| ()).map_err(|error| StoreError::new(to, error));
         }
         let start = self.client.create_multipart_upload().bucket(&self.bucket).key(to).content_type(content_type);
         let start = start.checksum_algorithm(ChecksumAlgorithm::Sha256).checksum_type(ChecksumType::Composite);
-        let started = start.send().await.map_err(|error| StoreError::new(to, error))?;
+        let started = start.set_storage_class(class).send().await.map_err(|error| StoreError::new(to, error))?;
         let upload = started.upload_id.unwrap_or_default();
         let done = self.send_spliced(first, from, middle..size, to, &upload).await;
         if done.is_err() {

@@ -5,9 +5,10 @@
 use bytes::Bytes;
 use toji_protocol::method::rpm::WriteSignedRpm;
 use toji_repodata::header::LEAD_SIZE;
+use toji_store::Splice;
 
 use super::{super::file::RpmFile, header_bytes, internal, require};
-use crate::{Error, Hub, Result, call::Cx, import};
+use crate::{Error, Hub, Result, call::Cx, import, volume};
 
 /// What RPMs are served as.
 const RPM: &str = "application/x-rpm";
@@ -16,13 +17,15 @@ pub(in crate::rpm) async fn write(cx: &mut Cx, asked: WriteSignedRpm) -> Result<
     let sigkey = asked.sigkey.to_lowercase();
     let file = internal(cx, &asked.an_rpm).await?;
     require(cx, &file, &sigkey).await?;
+    let class = volume::storage_class_of(cx.db().await?, file.build.id).await?;
     cx.release();
     let to = file.signed_key(&sigkey);
     if !asked.force && cx.hub.store.head(&to).await?.is_some() {
         return Ok(());
     }
     let Spliced { head, after, size } = splice(&cx.hub, &file, &sigkey).await?;
-    Ok(cx.hub.store.splice(head, &file.key(), size, after, &to, RPM).await?)
+    let splice = Splice { head, from: &file.key(), size, after };
+    Ok(cx.hub.store.splice(splice, &to, RPM, class.as_deref()).await?)
 }
 
 /// A file with another signature header: what stands in front, and from where on the RPM's own bytes follow.
