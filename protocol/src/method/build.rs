@@ -13,7 +13,7 @@ use crate::{
 
 /// A build named by its id, its name-version-release, or a struct with either.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a build: its id, its name-version-release, or a struct with either")]
 pub enum BuildRef {
     /// By id.
     Id(BuildId),

@@ -123,7 +123,7 @@ pub struct UntaggedBuild {
 
 /// How many builds of a package count: all, the newest, or the newest N.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a boolean or a number")]
 pub enum Latest {
     /// true = 1, false = all.
     Flag(bool),

@@ -138,7 +138,7 @@ pub struct RepoReference {
 
 /// An event to wait for: its id, or `"last"`, the tag's last change.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected an event or \"last\"")]
 pub enum MinEvent {
     /// That event.
     Id(EventId),

@@ -10,7 +10,7 @@ use crate::{
 
 /// An RPM named by id, by file name, or by a struct.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected an RPM: its id, its name-version-release.arch, or a struct with either")]
 pub enum RpmRef {
     /// By id.
     Id(RpmId),

@@ -8,7 +8,7 @@ use crate::{
 
 /// An event to look at: its id, or `"auto"`, which looks a deleted tag up as it was just before its deletion.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected an event or \"auto\"")]
 pub enum AtEvent {
     /// That event.
     Id(EventId),
@@ -126,6 +126,9 @@ pub struct FullInheritanceLink {
     pub nextdepth: Option<i32>,
     /// The filters of all links up to here; a package must match each.
     pub filter: Vec<String>,
+    /// The child again, where the walk went down to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_id: Option<TagId>,
 }
 
 /// A link as it is set.
