@@ -123,7 +123,9 @@ pub(super) fn walk(root: TagId, links: &[InheritanceLink], direction: Direction,
         if order.len() == MOST {
             return Err(Error::invalid(format!("the inheritance of tag {root} leads through more than {MOST} links")));
         }
-        let full = FullInheritanceLink { link: link.clone(), currdepth: depth, nextdepth, filter: filter.clone() };
+        let tag_id = matches!(direction, Direction::Down).then_some(link.child_id);
+        let filters = filter.clone();
+        let full = FullInheritanceLink { link: link.clone(), currdepth: depth, nextdepth, filter: filters, tag_id };
         order.push(Met { full, noconfig: hides_config });
         let is_followed = match direction {
             Direction::Up => nextdepth.is_none_or(|left| left >= 1),

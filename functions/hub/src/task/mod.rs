@@ -237,6 +237,15 @@ pub fn decode_result(result: &str) -> Result<std::result::Result<Value, xmlrpc::
     xmlrpc::decode_response(result.as_bytes()).map_err(Error::internal)
 }
 
+/// A priority as it is given to `makeTask`: the stock client sends it as it was typed.
+fn priority(value: Value) -> Result<i32> {
+    let number = match &value {
+        Value::String(text) => text.trim().parse().ok(),
+        _ => from_value(value).ok(),
+    };
+    number.ok_or_else(|| Error::parameter("priority must be a number"))
+}
+
 impl Handle for MakeTask {
     async fn handle(self, cx: &mut Cx) -> Result<TaskId> {
         let mut opts = self.opts;
@@ -260,7 +269,7 @@ impl Handle for MakeTask {
             match name.as_str() {
                 "arch" => new.arch = from_value(value)?,
                 "channel" => new.channel = Some(from_value(value)?),
-                "priority" => new.priority = from_value(value)?,
+                "priority" => new.priority = priority(value)?,
                 "parent" => new.parent = Some(from_value(value)?),
                 "label" => new.label = Some(from_value(value)?),
                 "weight" => new.weight = Some(from_value(value)?),

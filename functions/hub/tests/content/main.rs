@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod api;
+mod as_typed;
 mod build_life;
 mod chains;
 mod changes;
