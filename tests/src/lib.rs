@@ -16,6 +16,7 @@ mod programs;
 mod said;
 mod system;
 mod traces;
+mod transcript;
 mod wait;
 
 pub use database::Database;
@@ -27,4 +28,5 @@ pub use programs::{koji, program};
 pub use said::Said;
 pub use system::{ADMIN, System, TOKEN, Wishes};
 pub use traces::is_running;
+pub use transcript::{Ran, Runner, Transcript};
 pub use wait::{SOON, until};

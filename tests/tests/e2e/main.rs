@@ -14,3 +14,4 @@ mod openapi;
 mod postgres_stops;
 mod server_dies;
 mod stock_client;
+mod transcripts;
