@@ -327,3 +327,98 @@ async fn kinds_of_files(pool: PgPool) {
     assert_eq!(world.ok("getArchive", json!({"archive_id": 1})).await, Value::Null);
     assert_eq!(world.fault("getArchive", json!({"archive_id": 1, "strict": true})).await.1, "No such archive: 1");
 }
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn who_may_promote(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (bob, eve) = (world.user("bob", &[]).await, world.user("eve", &[]).await);
+    let draft = empty(&world, ["pkg", "1", "1"], true).await;
+    world.ok("setBuildOwner", json!({"build": draft, "user": "bob"})).await;
+    let promote = json!({"build": draft});
+    assert_eq!(world.nobody().fault("promoteBuild", promote.clone()).await.0, 1004);
+    let (code, text) = eve.fault("promoteBuild", promote.clone()).await;
+    assert!(code == 1004 && text.starts_with("policy violation (draft_promotion)"), "{text}");
+    assert_eq!(eve.fault("promoteBuild", json!({"build": draft, "force": true})).await.0, 1004);
+    // its owner may, but S3 is away here: it stays a draft, and the name stays claimed until the sweep pass has looked
+    assert_eq!(bob.fault("promoteBuild", promote).await.0, 1014);
+    let shown = world.ok("getBuild", json!({"buildInfo": draft})).await;
+    assert_eq!((&shown["draft"], &shown["promoter_id"]), (&json!(true), &Value::Null));
+    let new = json!({"name": "pkg", "version": "1", "release": "1", "epoch": null});
+    assert!(world.fault("createEmptyBuild", new).await.1.contains("being promoted"));
+    let building = world.build_in_state("pkg-2-1", 0).await;
+    sqlx::query("UPDATE build SET draft = true, release = '1,draft_' || id WHERE id = $1")
+        .bind(building)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let (_, text) = world.fault("promoteBuild", json!({"build": building})).await;
+    assert!(text.ends_with("Reason: state (BUILDING) is not COMPLETE."), "{text}");
+    assert_eq!(world.fault("promoteBuild", json!({"build": 99})).await.1, "No such build: 99");
+}
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn what_only_an_admin_may(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.build("pkg-1-1").await;
+    let bob = world.user("bob", &["tag", "target", "repo"]).await;
+    let rpm = json!({"name": "a", "version": "1", "release": "1", "epoch": null, "arch": "noarch",
+        "payloadhash": "0", "size": 1, "buildtime": 1});
+    for (method, arguments) in [
+        ("importRPM", json!({"path": "cli-import/1", "basename": "a-1-1.src.rpm"})),
+        ("addExternalRPM", json!({"rpminfo": rpm, "external_repo": 0})),
+        ("mergeScratch", json!({"task_id": 1})),
+        ("addVolume", json!({"name": "cold"})),
+        ("removeVolume", json!({"volume": "DEFAULT"})),
+        ("changeBuildVolume", json!({"build": "pkg-1-1", "volume": "DEFAULT"})),
+        ("applyVolumePolicy", json!({"build": "pkg-1-1"})),
+    ] {
+        assert_eq!(bob.fault(method, arguments.clone()).await.0, 1004, "{method}");
+        assert_eq!(world.nobody().fault(method, arguments).await.0, 1004, "{method}");
+    }
+    for (method, arguments) in [
+        ("importRPM", json!({"path": "cli-import/1"})),
+        ("importRPM", json!({"path": "../x", "basename": "a-1-1.src.rpm"})),
+        ("mergeScratch", json!({"task_id": "x"})),
+        ("addVolume", json!({"name": "a b"})),
+        ("changeBuildVolume", json!({"build": "none-1-1", "volume": "DEFAULT"})),
+        ("applyVolumePolicy", json!({"build": 77})),
+    ] {
+        world.fault(method, arguments).await;
+    }
+}
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn not_within_a_multicall_that_writes(pool: PgPool) {
+    use toji_hub::call::{Auth, InnerCall, Request};
+    let world = World::new(pool).await;
+    let build = world.build("pkg-1-1").await;
+    let inner = |method: &str, arguments: Value| InnerCall {
+        method: method.to_owned(),
+        positional: Vec::new(),
+        named: serde_json::from_value(arguments).unwrap(),
+    };
+    let auth = Auth::Bearer("the admin's token".to_owned());
+    let outer = Request {
+        method: "multiCall".to_owned(),
+        positional: Vec::new(),
+        named: serde_json::from_value(json!({})).unwrap(),
+        auth: auth.clone(),
+        idempotency_key: None,
+        now: now(),
+    };
+    let calls = vec![
+        inner("createTag", json!({"name": "t"})),
+        inner("deleteBuild", json!({"build": build})),
+        inner("createTag", json!({"name": "u"})),
+    ];
+    let replies = world.hub.multicall(auth.clone(), calls, &outer).await.unwrap();
+    assert!(replies[0].is_ok() && replies[2].is_ok());
+    let error = replies[1].as_ref().err().unwrap();
+    assert!(error.to_string().contains("call it alone"), "{error}");
+    assert_eq!(world.ok("getBuild", json!({"buildInfo": build})).await["state"], 1);
+    // among reads it does
+    let calls = vec![inner("getBuild", json!({"buildInfo": build})), inner("deleteBuild", json!({"build": build}))];
+    let replies = world.hub.multicall(auth, calls, &outer).await.unwrap();
+    assert!(replies.iter().all(Result::is_ok));
+    assert_eq!(world.ok("getBuild", json!({"buildInfo": build})).await["state"], 2);
+}
