@@ -8,7 +8,7 @@ use toji_protocol::{
     state::BuildState,
 };
 
-use super::{files, history, nvr, references, sql};
+use super::{deletion, files, history, nvr, references, sql};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
@@ -43,8 +43,8 @@ impl Handle for DeleteBuild {
         }
         let now = tx.now;
         let lease = files::lease(tx.db().await?, build.id, None, now).await?;
-        sql::forget_files(tx.db().await?, build.id).await?;
-        sql::set_deleted(tx.db().await?, build.id).await?;
+        deletion::forget_files(tx.db().await?, build.id).await?;
+        deletion::set_deleted(tx.db().await?, build.id).await?;
         history::note(&mut tx, &[build.id]).await?;
         tx.commit().await?;
         tracing::warn!(nvr = build.nvr, user = ?cx.caller.user_id(), "build deleted");
@@ -63,7 +63,7 @@ impl Handle for ResetBuild {
         let lease = files::lease(tx.db().await?, build.id, None, now).await?;
         // its tags lose it without a trace, so that their repos must be told
         tag::note_update(&mut tx, build.id, tag::Update::Manual).await?;
-        sql::wipe(tx.db().await?, build.id, now).await?;
+        deletion::wipe(tx.db().await?, build.id, now).await?;
         history::note(&mut tx, &[build.id]).await?;
         tx.commit().await?;
         tracing::warn!(nvr = build.nvr, user = ?cx.caller.user_id(), "build reset");

@@ -8,6 +8,7 @@
 mod chain;
 mod create;
 mod delete;
+mod deletion;
 mod duration;
 mod edit;
 pub(crate) mod files;
@@ -18,6 +19,7 @@ mod life;
 mod list;
 mod named;
 mod promote;
+mod promotion;
 mod references;
 mod sql;
 

@@ -12,7 +12,7 @@ use toji_protocol::{
     value::Map,
 };
 
-use super::{delete::lock, files, get, nvr, require, sql};
+use super::{delete::lock, files, get, nvr, promotion, require, sql};
 use crate::{
     Error, Hub, Result,
     call::{Cx, Handle},
@@ -75,7 +75,7 @@ async fn check(cx: &mut Cx, draft: &Build, force: bool) -> Result<Nvr> {
     if sql::is_claimed(cx.db().await?, draft.package_id, &target.version, &target.release).await? {
         return Err(refuse(format!("another draft of {target} is being promoted")));
     }
-    if let Some(rpm) = sql::taken_rpm(cx.db().await?, draft.id).await? {
+    if let Some(rpm) = promotion::taken_rpm(cx.db().await?, draft.id).await? {
         return Err(refuse(format!("another build has an RPM {rpm}")));
     }
     let user = cx.caller.user()?.id;
@@ -104,11 +104,11 @@ async fn rename(cx: &mut Cx, draft: &Build, target: &Nvr) -> Result<()> {
     let user = cx.caller.user()?.id;
     let mut tx = cx.transaction().await?;
     let now = tx.now;
-    if !sql::promote(tx.db().await?, draft.id, &target.release, user, now).await? {
+    if !promotion::promote(tx.db().await?, draft.id, &target.release, user, now).await? {
         return Err(Error::conflict(format!("{} was changed while it was being promoted", draft.nvr)));
     }
     let (from, to) = (object_key::build_dir(&nvr(draft)), object_key::build_dir(target));
-    sql::rename_files(tx.db().await?, draft.id, &format!("{from}/"), &format!("{to}/")).await?;
+    promotion::rename_files(tx.db().await?, draft.id, &format!("{from}/"), &format!("{to}/")).await?;
     tag::note_update(&mut tx, draft.id, tag::Update::DraftPromotion).await?;
     tx.commit().await
 }
@@ -120,7 +120,7 @@ impl Hub {
     /// When the database is away.
     pub async fn promoted_key(&self, key: &str) -> Result<Option<String>> {
         let Some((build, nvr, below)) = parse_draft(key) else { return Ok(None) };
-        let is_promoted = sql::is_promoted(&mut *self.pool.acquire().await?, build, &nvr).await?;
+        let is_promoted = promotion::is_promoted(&mut *self.pool.acquire().await?, build, &nvr).await?;
         Ok(is_promoted.then(|| format!("{}/{below}", object_key::build_dir(&nvr))))
     }
 }
