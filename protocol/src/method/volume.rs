@@ -30,8 +30,14 @@ method! {
         name "name": String = required,
         /// A fault when there is one of this name; otherwise that one is answered.
         strict "strict": bool = yes,
-        /// S3's storage class for what is kept there.
-        storage_class "storage_class": String = text "STANDARD",
+    }
+
+    /// Sets the storage class of S3 that a volume stands for: a new one's is STANDARD. What lies there already is not rewritten.
+    SetStorageClass = "volume.setStorageClass", Permission("admin"), Write => () {
+        /// Which.
+        volume "volume": Ref<VolumeId> = required,
+        /// STANDARD, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR.
+        storage_class "storage_class": String = required,
     }
 
     /// Removes a volume that no build is on.

@@ -194,7 +194,8 @@ async fn builds_move_between_volumes(pool: PgPool) {
     let source = rpms::hello().source;
     import(&world, &source).await.unwrap();
     assert_eq!(world.ok("listVolumes", json!({})).await, json!([{"id": 0, "name": "DEFAULT"}]));
-    let cold = world.ok("addVolume", json!({"name": "cold", "storage_class": "STANDARD_IA"})).await;
+    let cold = world.ok("addVolume", json!({"name": "cold"})).await;
+    world.ok("volume.setStorageClass", json!({"volume": "cold", "storage_class": "STANDARD_IA"})).await;
     assert_eq!(world.ok("getVolume", json!({"volume": "cold"})).await, cold);
     assert_eq!(world.ok("getVolume", json!({"volume": "none"})).await, Value::Null);
     assert_eq!(
@@ -203,7 +204,10 @@ async fn builds_move_between_volumes(pool: PgPool) {
     );
     assert_eq!(refused(&world, "addVolume", json!({"name": "cold"})).await.1, "volume cold already exists");
     assert_eq!(world.ok("addVolume", json!({"name": "cold", "strict": false})).await, cold);
-    assert_eq!(refused(&world, "addVolume", json!({"name": "x", "storage_class": "DUST"})).await.0, 1019);
+    let class = |volume: &str, class: &str| json!({"volume": volume, "storage_class": class});
+    assert_eq!(refused(&world, "volume.setStorageClass", class("cold", "DUST")).await.0, 1019);
+    assert_eq!(refused(&world, "volume.setStorageClass", class("none", "STANDARD")).await.0, 1000);
+    assert_eq!(refused(&world, "volume.setStorageClass", class("DEFAULT", "STANDARD_IA")).await.0, 1000);
 
     let key = rpms_of(&world).await.remove(0);
     let move_to = |volume: &str| json!({"build": "hello-1.0-1", "volume": volume});

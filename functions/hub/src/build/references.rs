@@ -9,7 +9,7 @@ use toji_protocol::{
 };
 
 use crate::{
-    Result,
+    Error, Result,
     call::{Cx, Handle},
 };
 
@@ -180,6 +180,9 @@ async fn last_used(conn: &mut PgConnection, build: BuildId) -> Result<Option<Dat
 
 impl Handle for BuildReferences {
     async fn handle(self, cx: &mut Cx) -> Result<References> {
+        if self.limit.is_some_and(|limit| limit < 0) {
+            return Err(Error::parameter("limit must not be negative"));
+        }
         let conn = cx.db().await?;
         let build = super::require(conn, &self.build).await?;
         references(conn, build, self.limit, self.lazy).await

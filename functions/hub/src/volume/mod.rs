@@ -8,7 +8,9 @@ pub(crate) use policy::{choose, of_build};
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{BuildId, Ref, VolumeId},
-    method::volume::{AddVolume, ApplyVolumePolicy, ChangeBuildVolume, GetVolume, ListVolumes, RemoveVolume, Volume},
+    method::volume::{
+        AddVolume, ApplyVolumePolicy, ChangeBuildVolume, GetVolume, ListVolumes, RemoveVolume, SetStorageClass, Volume,
+    },
 };
 
 use crate::{
@@ -28,6 +30,7 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<ListVolumes>()
         .add::<GetVolume>()
         .add::<AddVolume>()
+        .add::<SetStorageClass>()
         .add::<RemoveVolume>()
         .add::<ChangeBuildVolume>()
         .add::<ApplyVolumePolicy>();
@@ -83,15 +86,10 @@ impl Handle for GetVolume {
 impl Handle for AddVolume {
     async fn handle(self, cx: &mut Cx) -> Result<Volume> {
         name::check("volume", &self.name)?;
-        if !STORAGE_CLASSES.contains(&self.storage_class.as_str()) {
-            let known = STORAGE_CLASSES.join(", ");
-            return Err(Error::parameter(format!("storage_class '{}' is none of {known}", self.storage_class)));
-        }
         let conn = cx.db().await?;
         let added = sqlx::query_scalar!(
-            "INSERT INTO volume (name, storage_class) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING id",
-            self.name,
-            self.storage_class
+            "INSERT INTO volume (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id",
+            self.name
         )
         .fetch_optional(&mut *conn)
         .await?;
@@ -100,6 +98,23 @@ impl Handle for AddVolume {
             None if self.strict => Err(Error::invalid(format!("volume {} already exists", self.name))),
             None => require(conn, &self.name.as_str().into()).await,
         }
+    }
+}
+
+impl Handle for SetStorageClass {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        let class = self.storage_class.as_str();
+        if !STORAGE_CLASSES.contains(&class) {
+            let known = STORAGE_CLASSES.join(", ");
+            return Err(Error::parameter(format!("storage_class '{}' is none of {known}", class.escape_debug())));
+        }
+        let conn = cx.db().await?;
+        let volume = require(conn, &self.volume).await?;
+        if volume.id == DEFAULT {
+            return Err(Error::invalid("volume DEFAULT is STANDARD: move builds to another one"));
+        }
+        sqlx::query!("UPDATE volume SET storage_class = $2 WHERE id = $1", volume.id.0, class).execute(conn).await?;
+        Ok(())
     }
 }
 
