@@ -365,3 +365,16 @@ pub(super) async fn set_completion(conn: &mut PgConnection, build: BuildId, time
     let set = sqlx::query!("UPDATE build SET completion_time = $2 WHERE id = $1 AND state <> 0", build.0, time);
     Ok(set.execute(conn).await?.rows_affected() == 1)
 }
+
+/// The name-version-releases of the builds that tasks have begun.
+pub(super) async fn nvrs_of_tasks(conn: &mut PgConnection, tasks: &[TaskId]) -> Result<HashMap<TaskId, String>> {
+    let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT task_id AS "task_id!", package.name || '-' || version || '-' || release AS "nvr!"
+           FROM build JOIN package ON package.id = pkg_id WHERE task_id = ANY($1)"#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (TaskId(row.task_id), row.nvr)).collect())
+}
