@@ -1,0 +1,1 @@
+DROP INDEX tag_listing_live;
