@@ -60,7 +60,7 @@ impl ListTags {
         if self.verbose && tag.locked {
             line.push_str(" [LOCKED]");
         }
-        if let Some(perm) = tag.perm.as_ref().filter(|_| self.verbose) {
+        if let Some(perm) = tag.perm.as_ref().and_then(Option::as_ref).filter(|_| self.verbose) {
             line.push_str(&format!(" [{perm} perm required]"));
         }
         line.push('\n');

@@ -55,11 +55,12 @@ pub struct ListedTag {
     pub maven_support: bool,
     /// As in [`Tag`].
     pub maven_include_all: bool,
-    /// As in [`Tag`].
-    pub perm_id: Option<PermissionId>,
-    /// As in [`Tag`].
-    #[serde(default)]
-    pub perm: Option<String>,
+    /// With `perms`, as in [`Tag`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perm_id: Option<Option<PermissionId>>,
+    /// With `perms`, as in [`Tag`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perm: Option<Option<String>>,
     /// With `package`: whether the package is blocked there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<bool>,
@@ -71,7 +72,7 @@ pub struct ListedTag {
     pub owner_name: Option<String>,
     /// With `package`: its extra architectures there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extra_arches: Option<String>,
+    pub extra_arches: Option<Option<String>>,
 }
 
 /// A tag's configuration as builds see it: inherited where its own says nothing.
@@ -240,7 +241,7 @@ method! {
         perms "perms": bool = yes,
         /// How the list is cut and sorted.
         query_opts "queryOpts": Option<QueryOpts> = nil,
-        /// Only names that match; `*` and `?` as in a shell.
+        /// Only names that match, in upper or lower case; `*` and `?` as in a shell.
         pattern "pattern": Option<String> = nil,
     }
 

@@ -250,6 +250,9 @@ impl Handle for GetTagId {
 
 impl Handle for ListTags {
     async fn handle(self, cx: &mut Cx) -> Result<Listing<ListedTag>> {
+        if self.build.is_some() && self.package.is_some() {
+            return Err(Error::invalid("only one of build and package may be specified"));
+        }
         let conn = cx.db().await?;
         let build = match &self.build {
             Some(build) => Some(build::require(conn, build).await?),

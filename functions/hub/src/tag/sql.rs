@@ -501,7 +501,7 @@ pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted<'_>, opts: &Que
         sql.push(" JOIN users ON users.id = o.owner");
     }
     if let Some(pattern) = wanted.pattern {
-        sql.push(" WHERE tag.name LIKE ").push_bind(listing::like(pattern));
+        sql.push(" WHERE tag.name ILIKE ").push_bind(listing::like(pattern));
     }
     if opts.order.is_none() {
         sql.push(" ORDER BY tag.name");
@@ -519,12 +519,12 @@ pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted<'_>, opts: &Que
         locked: row.locked,
         maven_support: row.maven_support,
         maven_include_all: row.maven_include_all,
-        perm_id: row.perm_id.map(PermissionId),
-        perm: row.perm,
+        perm_id: wanted.with_perms.then_some(row.perm_id.map(PermissionId)),
+        perm: wanted.with_perms.then_some(row.perm),
         blocked: row.blocked,
         owner_id: row.owner_id.map(UserId),
         owner_name: row.owner_name,
-        extra_arches: row.extra_arches,
+        extra_arches: wanted.package.is_some().then_some(row.extra_arches),
     });
     listing::shape(tags.collect(), Some(opts))
 }
