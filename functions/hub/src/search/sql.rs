@@ -9,13 +9,16 @@ use toji_protocol::{
 use super::Wanted;
 use crate::{Error, Result, listing};
 
+/// From the name that is searched for, a column that has an index, and the value in it; None when no such name can be.
+type Narrow = fn(&str) -> Option<(&'static str, String)>;
+
 /// Where things of a kind are.
 pub(super) struct Place {
     from: &'static str,
     id: &'static str,
     name: &'static str,
-    /// Narrows an exact search down to what an index finds: from the name that is searched for, a column and its value.
-    index: Option<fn(&str) -> Option<(&'static str, String)>>,
+    /// Narrows an exact search down to what an index finds.
+    index: Option<Narrow>,
 }
 
 /// Where things of a kind are; None when there is no such kind.
