@@ -16,6 +16,9 @@ const SESSION_LASTS: TimeDelta = TimeDelta::days(1);
 /// A content generator imports what it has reserved, or gives it back, long before.
 const RESERVATION_LASTS: TimeDelta = TimeDelta::days(1);
 
+/// What the scheduler has said of tasks and hosts.
+const LOG_LASTS: TimeDelta = TimeDelta::days(7);
+
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -29,6 +32,8 @@ pub struct Swept {
     pub reservations: u64,
     /// Notes of the scheduler deleted.
     pub notes: u64,
+    /// Messages of the scheduler deleted.
+    pub log_messages: u64,
     /// Builds whose files an import, a deletion or a promotion has left in between.
     pub imports: usize,
 }
@@ -53,11 +58,15 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Swept> {
     let reservations = sqlx::query!("DELETE FROM build_reservations WHERE create_time < $1", now - RESERVATION_LASTS)
         .execute(&hub.pool)
         .await?;
+    let log_messages = sqlx::query!("DELETE FROM scheduler_log_messages WHERE msg_time < $1", now - LOG_LASTS)
+        .execute(&hub.pool)
+        .await?;
     Ok(Swept {
         receipts: receipts.rows_affected(),
         sessions: sessions.rows_affected(),
         scratch_tasks: scratch::sweep(hub, now).await?,
         reservations: reservations.rows_affected(),
+        log_messages: log_messages.rows_affected(),
         notes: scheduler::log::sweep(&mut *hub.pool.acquire().await?, now).await?,
         imports: build::sweep_leftovers(hub, now).await?,
     })

@@ -131,3 +131,20 @@ async fn reservations_of_yesterday_go(pool: PgPool) {
     };
     assert_eq!((swept(0).await, swept(1).await, swept(1).await), (0, 1, 0));
 }
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn what_the_scheduler_said_a_week_ago_goes(pool: PgPool) {
+    let world = World::new(pool).await;
+    sqlx::query("INSERT INTO scheduler_log_messages (msg_time, msg) VALUES ($1, 'no host has room')")
+        .bind(now())
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let swept = async |seconds: i64| {
+        sweep::run_once(&world.hub, now() + TimeDelta::days(7) + TimeDelta::seconds(seconds))
+            .await
+            .unwrap()
+            .log_messages
+    };
+    assert_eq!((swept(0).await, swept(1).await, swept(1).await), (0, 1, 0));
+}
