@@ -1,13 +1,10 @@
-//! Notes of what was decided about tasks and hosts. Kept for a week.
+//! Notes of what was decided about tasks and hosts. Kept for a week: see `crate::sweep`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::id::{HostId, TaskId};
 
 use crate::Result;
-
-/// How long a note is kept.
-const LASTS: TimeDelta = TimeDelta::days(7);
 
 /// Notes what was decided about a task, a host, or both.
 ///
@@ -30,14 +27,4 @@ pub(crate) async fn note(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// Deletes old notes; answers how many.
-///
-/// # Errors
-/// When the database is away.
-pub(crate) async fn sweep(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
-    let gone =
-        sqlx::query!("DELETE FROM scheduler_log_messages WHERE msg_time < $1", now - LASTS).execute(conn).await?;
-    Ok(gone.rows_affected())
 }

@@ -7,7 +7,7 @@ mod scratch;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Hub, Result, build, scheduler, session::RENEWAL};
+use crate::{Hub, Result, build, session::RENEWAL};
 
 /// A client gives a retry up long before.
 const RECEIPT_LASTS: TimeDelta = TimeDelta::days(1);
@@ -30,8 +30,6 @@ pub struct Swept {
     pub scratch_tasks: u64,
     /// Reservations of builds deleted.
     pub reservations: u64,
-    /// Notes of the scheduler deleted.
-    pub notes: u64,
     /// Messages of the scheduler deleted.
     pub log_messages: u64,
     /// Builds whose files an import, a deletion or a promotion has left in between.
@@ -67,7 +65,6 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Swept> {
         scratch_tasks: scratch::sweep(hub, now).await?,
         reservations: reservations.rows_affected(),
         log_messages: log_messages.rows_affected(),
-        notes: scheduler::log::sweep(&mut *hub.pool.acquire().await?, now).await?,
         imports: build::sweep_leftovers(hub, now).await?,
     })
 }

@@ -58,7 +58,7 @@ async fn what_admins_decide_is_noted(pool: PgPool) {
 
     // a week later they are gone
     let later = now() + chrono::TimeDelta::days(8);
-    assert_eq!(toji_hub::sweep::run_once(&world.hub, later).await.unwrap().notes, 2);
+    assert_eq!(toji_hub::sweep::run_once(&world.hub, later).await.unwrap().log_messages, 2);
     assert_eq!(world.ok("scheduler.getLogMessages", json!({})).await, json!([]));
 
     let bob = world.user("bob", &[]).await;
