@@ -54,8 +54,9 @@ impl Wanted {
                 "afterEvent" => wanted.after_event = Some(from_value(value.clone())?),
                 "queryOpts" => wanted.opts = from_value(value.clone())?,
                 "xkey" => wanted.about.push(About::ExtraKey(text(name, value)?)),
-                // how the stock client prints times; it sends it along
-                "utc" => {}
+                // Koji passes over what it does not know, and the stock client sends these two: how it prints times, and
+                // (`untag-build`) which package it will look for in the answer
+                "utc" | "pkg" => {}
                 _ => wanted.about.push(about(conn, name, value).await?),
             }
         }

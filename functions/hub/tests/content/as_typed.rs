@@ -57,3 +57,11 @@ async fn channels_are_the_admins(pool: PgPool) {
         world.ok(method, arguments).await;
     }
 }
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn untag_build_asks_for_history(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.tags(&["base"]).await;
+    let history = world.ok("queryHistory", json!({"tag": "base", "pkg": "bread", "active": true})).await;
+    assert_eq!(history["tag_config"].as_array().unwrap().len(), 1);
+}
