@@ -14,4 +14,6 @@ mod openapi;
 mod postgres_stops;
 mod server_dies;
 mod stock_client;
+mod stock_gc;
+mod stock_kojira;
 mod transcripts;
