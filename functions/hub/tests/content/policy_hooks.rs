@@ -177,3 +177,32 @@ async fn volumes(pool: PgPool) {
     assert_eq!(choose(json!({}), false).await, Ok(None));
     assert!(choose(json!({}), true).await.unwrap_err().contains("asks for a package"));
 }
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn package_lists(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.tags(&["a", "b"]).await;
+    let (bob, carol) = (world.user("bob", &[]).await, world.user("carol", &["tag"]).await);
+    let on = |tag: &str, package: &str| json!({"taginfo": tag, "pkginfo": package, "owner": "bob"});
+    // Koji's default: who has the permission tag
+    let fault = bob.fault("packageListAdd", on("a", "foo")).await;
+    assert!(fault.0 == 1004 && fault.1.starts_with("policy violation (package_list): "), "{fault:?}");
+    carol.ok("packageListAdd", on("a", "foo")).await;
+
+    let rules = "tag b :: deny b is closed\nmatch action remove unblock :: deny no \nis_new_package :: deny unknown\nall :: allow";
+    world.ok("policy.set", json!({"name": "package_list", "rules": rules})).await;
+    assert_eq!(carol.fault("packageListAdd", on("b", "foo")).await, denied("package_list", "b is closed"));
+    assert_eq!(carol.fault("packageListAdd", on("a", "new")).await, denied("package_list", "unknown"));
+    assert_eq!(world.ok("getPackageID", json!({"name": "new"})).await, Value::Null);
+    bob.ok("packageListBlock", json!({"taginfo": "a", "pkginfo": "foo"})).await;
+    for method in ["packageListRemove", "packageListUnblock"] {
+        let asked = json!({"taginfo": "a", "pkginfo": "foo"});
+        assert_eq!(bob.fault(method, asked).await, denied("package_list", "no"), "{method}");
+    }
+    bob.ok("packageListSetOwner", json!({"taginfo": "a", "pkginfo": "foo", "owner": "carol", "force": true})).await;
+    // force is for admins, and nobody else
+    let mut forced = on("b", "new");
+    forced["force"] = json!(true);
+    assert_eq!(carol.fault("packageListAdd", forced.clone()).await, denied("package_list", "b is closed"));
+    world.ok("packageListAdd", forced).await;
+}
