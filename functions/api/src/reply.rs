@@ -42,7 +42,7 @@ pub(crate) fn body(reply: Reply, encoding: Encoding) -> Result<Body> {
 
 /// Encodes on a thread of its own, which ends with the body: when all is sent, or when the client has gone.
 fn long(reply: Reply, encoding: Encoding) -> Body {
-    let (sender, pieces) = mpsc::channel::<Piece>(AHEAD);
+    let (sender, mut pieces) = mpsc::channel::<Piece>(AHEAD);
     let outcome = sender.clone();
     tokio::task::spawn_blocking(move || {
         let done = match encoding {
@@ -57,8 +57,7 @@ fn long(reply: Reply, encoding: Encoding) -> Body {
             let _ = outcome.blocking_send(Err(io::Error::other("the answer was cut off")));
         }
     });
-    let pieces = stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
-    Body::from_stream(pieces)
+    Body::from_stream(stream::poll_fn(move |context| pieces.poll_recv(context)))
 }
 
 fn xmlrpc_pieces(reply: &Reply, sender: mpsc::Sender<Piece>) -> io::Result<()> {

@@ -1,6 +1,4 @@
 //! The stock `koji-gc`, changed only by configuration: its actions, on builds that were made here.
-//!
-//! Not `delete`: it sends `untagBuildBypass` and `deleteBuild` in one multicall, which the hub refuses so far.
 
 use std::{fs, path::PathBuf};
 
@@ -39,7 +37,7 @@ impl Gc {
 }
 
 #[tokio::test]
-async fn koji_gc_prunes_trashes_and_salvages() {
+async fn koji_gc_prunes_trashes_salvages_and_deletes() {
     let Some(koji) = koji() else {
         eprintln!("skipped: TOJI_TEST_KOJI is not set");
         return;
@@ -91,5 +89,10 @@ async fn koji_gc_prunes_trashes_and_salvages() {
     for build in [first, second, third] {
         assert_eq!(hub.build_state(build).await, BuildState::Complete);
     }
+    // … and then it is: untagged and deleted in one multicall
+    gc.run(&["--action", "delete", "--grace-period", "0 seconds"]).await.has(&["...got 1 builds to check"]);
+    assert!(hub.tagged("trashcan").await.is_empty());
+    assert_eq!(hub.build_state(first).await, BuildState::Deleted);
+    assert_eq!(hub.build_state(second).await, BuildState::Complete);
     system.hub.assert_quiet().await;
 }

@@ -131,7 +131,15 @@ async fn long_replies_are_sent_while_they_are_encoded(pool: PgPool) {
     }
     assert!(pieces.len() > 20 && pieces.iter().all(|piece| piece.len() < 200 << 10), "{}", pieces.len());
     let answer = decode_response(&pieces.concat()).unwrap().unwrap();
-    assert_eq!(answer.as_array().unwrap()[0], Value::Array(list));
+    assert_eq!(answer.as_array().unwrap()[0], Value::Array(list.clone()));
+
+    // … compressed, too
+    let headers = [("content-type", "text/xml"), ("accept-encoding", "gzip")];
+    let zipped =
+        app.request(Method::POST, "/kojihub", &headers, encode_call("echo", &[Value::Array(list.clone())]).unwrap());
+    let mut document = Vec::new();
+    flate2::read::GzDecoder::new(&*zipped.await.body).read_to_end(&mut document).unwrap();
+    assert_eq!(decode_response(&document).unwrap().unwrap().as_array().unwrap()[0], Value::Array(list));
 
     let texts: Vec<String> = (0..40_000).map(|number| format!("\"item {number}\"")).collect();
     let arguments = format!("[[{}]]", texts.join(","));

@@ -18,39 +18,64 @@ use crate::{
 /// How many references of a kind are told when they are in the way.
 const TOLD: i64 = 10;
 
+/// What came of an attempt to delete a build.
+enum Outcome {
+    /// It was deleted before.
+    WasDeleted,
+    /// Something needs it.
+    Needed(String),
+    /// Its rows are gone, its files not yet.
+    Deleted(Box<Build>, files::Lease),
+}
+
 impl Handle for DeleteBuild {
     async fn handle(self, cx: &mut Cx) -> Result<Option<bool>> {
-        let age = TimeDelta::try_seconds(self.min_ref_age)
-            .ok_or_else(|| Error::parameter("min_ref_age is out of range: give seconds"))?;
         let hub = cx.hub.clone();
-        let mut tx = cx.transaction().await?;
-        let build = super::require(tx.db().await?, &self.build).await?;
-        let build = lock(&mut tx, build).await?;
-        if build.state == BuildState::Deleted {
-            return Ok(None);
-        }
-        let found = references::references(tx.db().await?, build.id, Some(TOLD), true).await?;
-        let why = match references::why_needed(&found, age, tx.now) {
-            None if build.state == BuildState::Building => Some("it is being built; cancel it first".to_owned()),
-            why => why,
+        let outcome = if cx.is_writing() {
+            // a multicall's, as koji-gc sends it: the sweep pass empties the folder
+            delete(cx, &self).await?
+        } else {
+            let mut tx = cx.transaction().await?;
+            let outcome = delete(&mut tx, &self).await?;
+            tx.commit().await?;
+            outcome
         };
-        if let Some(why) = why {
-            return if self.strict {
-                Err(Error::invalid(format!("Cannot delete build, {why}")))
-            } else {
-                Ok(Some(false))
-            };
+        match outcome {
+            Outcome::WasDeleted => Ok(None),
+            Outcome::Needed(why) if self.strict => Err(Error::invalid(format!("Cannot delete build, {why}"))),
+            Outcome::Needed(_) => Ok(Some(false)),
+            Outcome::Deleted(build, lease) => {
+                tracing::warn!(nvr = build.nvr, user = ?cx.caller.user_id(), "build deleted");
+                if !cx.is_writing() {
+                    lease.empty(&hub, &nvr(&build)).await;
+                }
+                Ok(Some(true))
+            }
         }
-        let now = tx.now;
-        let lease = files::lease(tx.db().await?, build.id, None, now).await?;
-        deletion::forget_files(tx.db().await?, build.id).await?;
-        deletion::set_deleted(tx.db().await?, build.id).await?;
-        history::note(&mut tx, &[build.id]).await?;
-        tx.commit().await?;
-        tracing::warn!(nvr = build.nvr, user = ?cx.caller.user_id(), "build deleted");
-        lease.empty(&hub, &nvr(&build)).await;
-        Ok(Some(true))
     }
+}
+
+async fn delete(cx: &mut Cx, call: &DeleteBuild) -> Result<Outcome> {
+    let age = TimeDelta::try_seconds(call.min_ref_age)
+        .ok_or_else(|| Error::parameter("min_ref_age is out of range: give seconds"))?;
+    let build = super::require(cx.db().await?, &call.build).await?;
+    let build = lock(cx, build).await?;
+    if build.state == BuildState::Deleted {
+        return Ok(Outcome::WasDeleted);
+    }
+    if build.state == BuildState::Building {
+        return Ok(Outcome::Needed("it is being built; cancel it first".to_owned()));
+    }
+    let found = references::references(cx.db().await?, build.id, Some(TOLD), true).await?;
+    if let Some(why) = references::why_needed(&found, age, cx.now) {
+        return Ok(Outcome::Needed(why));
+    }
+    let now = cx.now;
+    let lease = files::lease(cx.db().await?, build.id, None, now).await?;
+    deletion::forget_files(cx.db().await?, build.id).await?;
+    deletion::set_deleted(cx.db().await?, build.id).await?;
+    history::note(cx, &[build.id]).await?;
+    Ok(Outcome::Deleted(Box::new(build), lease))
 }
 
 impl Handle for ResetBuild {

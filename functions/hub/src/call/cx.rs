@@ -76,7 +76,7 @@ impl Cx {
     /// # Errors
     /// When the database is away. Within a transaction, such as a multicall's that writes: the two might wait for each other.
     pub async fn transaction(&mut self) -> Result<Self> {
-        if matches!(self.db, Db::Writing(_)) {
+        if self.is_writing() {
             let message =
                 "this call makes transactions of its own: it cannot be part of a multicall that writes; call it alone";
             return Err(crate::Error::invalid(message));
@@ -85,6 +85,11 @@ impl Cx {
         let mut cx = Self::internal(&self.hub, self.now).await?;
         cx.caller = self.caller.clone();
         Ok(cx)
+    }
+
+    /// Whether a transaction was begun, such as a multicall's that writes.
+    pub fn is_writing(&self) -> bool {
+        matches!(self.db, Db::Writing(_))
     }
 
     /// Begins the transaction.

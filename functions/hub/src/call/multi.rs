@@ -81,7 +81,7 @@ impl Hub {
         if let Err(error) = allow(entry, &cx.caller) {
             return Ok(Err(error));
         }
-        let savepoint = if entry.effect == Effect::Write { Some(cx.savepoint().await?) } else { None };
+        let savepoint = if entry.effect == Effect::Read { None } else { Some(cx.savepoint().await?) };
         match run(entry, cx, call.positional, call.named).await {
             Ok(reply) => {
                 if savepoint.is_some() {

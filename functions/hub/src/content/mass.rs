@@ -48,7 +48,8 @@ pub(crate) async fn make(cx: &mut Cx, tag: TagId, moves: &[Move]) -> Result<()> 
     }
     let by = cx.caller.user()?.id;
     let events = cx.events(moves.len()).await?;
-    let (mut out, mut into): (Vec<(BuildId, EventId)>, Vec<(BuildId, EventId)>) = (Vec::new(), Vec::new());
+    let mut out: Vec<(BuildId, EventId)> = Vec::new();
+    let mut into: Vec<(BuildId, EventId)> = Vec::new();
     for (change, event) in moves.iter().zip(events) {
         match change {
             Move::Out(build) => out.push((*build, event)),

@@ -207,11 +207,15 @@ pub(super) async fn reservation(
     Ok(Some(kept))
 }
 
+/// A file being looked at.
+type Read<'a> = BoxFuture<'a, Result<Option<(TaskOutput, Digests)>>>;
+
 /// Finds the files and checks their sizes and digests; None for one that only facts are kept of.
 async fn uploads(cx: &mut Cx, metadata: &Metadata, folder: &str) -> Result<Vec<Option<(TaskOutput, Digests)>>> {
     let cx = &*cx;
     let read = |output| upload(cx, output, folder).boxed();
-    let reads: Vec<BoxFuture<'_, Result<Option<(TaskOutput, Digests)>>>> = metadata.output.iter().map(read).collect();
+    // collected first: a stream of borrowing closures is not Send
+    let reads: Vec<Read<'_>> = metadata.output.iter().map(read).collect();
     stream::iter(reads).buffered(AT_ONCE).try_collect().await
 }
 

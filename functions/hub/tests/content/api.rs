@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
-use toji_hub::error::Error;
+use toji_hub::{call::Entry, error::Error};
 use toji_protocol::method::{Access, Effect, Param, ParamKind};
 
 use crate::{koji, world::World};
@@ -44,7 +44,9 @@ async fn arguments_of_a_wrong_type_are_a_fault_of_the_callers(pool: PgPool) {
     let world = World::new(pool).await;
     let hub = world.hub.clone();
     let odd = [json!({"a": [1]}), json!([[{}]]), json!(1e300), json!(-1), json!(""), json!("\u{0}"), json!(i64::MAX)];
-    for entry in hub.table().iter().filter(|entry| entry.access != Access::Host) {
+    // two of Koji's fail on purpose
+    let is_asked = |entry: &Entry| entry.access != Access::Host && !matches!(entry.name, "fault" | "error");
+    for entry in hub.table().iter().filter(|entry| is_asked(entry)) {
         for value in &odd {
             let answer = world.call(entry.name, arguments(entry.params, value)).await;
             // with S3 away, as it is here, that is all that may go wrong

@@ -388,7 +388,7 @@ async fn what_only_an_admin_may(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
-async fn not_within_a_multicall_that_writes(pool: PgPool) {
+async fn within_a_multicall_that_writes(pool: PgPool) {
     use toji_hub::call::{Auth, InnerCall, Request};
     let world = World::new(pool).await;
     let build = world.build("pkg-1-1").await;
@@ -406,15 +406,22 @@ async fn not_within_a_multicall_that_writes(pool: PgPool) {
         idempotency_key: None,
         now: now(),
     };
+    let other = world.build("pkg-1-2").await;
     let calls = vec![
         inner("createTag", json!({"name": "t"})),
-        inner("deleteBuild", json!({"build": build})),
+        inner("resetBuild", json!({"build": other})),
+        inner("deleteBuild", json!({"build": other})),
         inner("createTag", json!({"name": "u"})),
     ];
     let replies = world.hub.multicall(auth.clone(), calls, &outer).await.unwrap();
-    assert!(replies[0].is_ok() && replies[2].is_ok());
+    assert!(replies[0].is_ok() && replies[3].is_ok());
     let error = replies[1].as_ref().err().unwrap();
     assert!(error.to_string().contains("call it alone"), "{error}");
+    // koji-gc deletes so; the folder is left to the sweep pass
+    assert!(replies[2].is_ok());
+    assert_eq!(world.ok("getBuild", json!({"buildInfo": other})).await["state"], 2);
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM pending_import").fetch_one(&world.pool).await.unwrap();
+    assert_eq!(left, 1);
     assert_eq!(world.ok("getBuild", json!({"buildInfo": build})).await["state"], 1);
     // among reads it does
     let calls = vec![inner("getBuild", json!({"buildInfo": build})), inner("deleteBuild", json!({"build": build}))];

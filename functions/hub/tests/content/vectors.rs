@@ -181,10 +181,12 @@ vectors! {
 }
 
 /// Methods that have tests of their own, where there are sessions or files.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 14] = [
     "_listapi",
     "downloadTaskOutput",
+    "error",
     "exclusiveSession",
+    "fault",
     "login",
     "logout",
     "logoutChild",
