@@ -26,7 +26,7 @@ async fn defaults_are_kojis(pool: PgPool) {
     ];
     let who = async |policy: &str| {
         let mut allowed = Vec::new();
-        for user in [&[world.clone()], &users[..]].concat() {
+        for user in [std::slice::from_ref(&world), &users[..]].concat() {
             let said = eval(&user, policy, json!({"build": foo})).await;
             if said == json!("allow") {
                 let caller = user.ok("getLoggedInUser", json!({})).await;
