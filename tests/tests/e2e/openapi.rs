@@ -8,8 +8,8 @@ use tokio::process::Command;
 /// How long calls are made up, in seconds; `TOJI_SOAK` makes it 10 minutes.
 const SECONDS: u64 = 20;
 
-/// Methods that would end the run, or wait by design.
-const LEFT_OUT: &str = "^(logout|host\\.|upload\\.)";
+/// Methods that would end the run, wait, or break by design.
+const LEFT_OUT: &str = "^(logout|fault|host\\.|upload\\.)";
 
 /// A program of the virtual environment that `TOJI_TEST_OPENAPI` names.
 fn tool(name: &str) -> Option<PathBuf> {

@@ -15,7 +15,7 @@ async fn files_that_do_not_belong(options: PgPoolOptions, connect: PgConnectOpti
     for (trick, reason) in [
         (Trick::MissingUpload, "but has not uploaded it"),
         (Trick::WrongSource, "was made of other-1.0-1.src.rpm, but the build is hello-1.0-1"),
-        (Trick::WrongName, "is named wrongly: by its header it is hello-1.0-1"),
+        (Trick::WrongName, "bad filename: hello-1.1-1.x86_64.rpm (expected hello-1.0-1.x86_64.rpm)"),
         (Trick::NoRpm, "is no RPM"),
         (Trick::TwoSources, "has one source RPM, this one 2"),
     ] {

@@ -284,14 +284,14 @@ impl Storm<'_> {
     /// What is true at any time.
     async fn check(&self) {
         let broken: Vec<String> = sqlx::query_scalar(
-            "SELECT 'task ' || id || ' runs, and not once' FROM task WHERE id = ANY($1)
-                 AND (state = 1)::int <> (SELECT count(*) FROM task_run WHERE task_id = id AND end_time IS NULL)
+            "SELECT 'task ' || task.id || ' runs, and not once' FROM task WHERE task.id = ANY($1)
+                 AND (state = 1)::int <> (SELECT count(*) FROM task_run WHERE task_id = task.id AND end_time IS NULL)
              UNION ALL
-             SELECT 'task ' || id || ' has another attempt than its last run' FROM task WHERE id = ANY($1) AND attempt > 0
-                 AND attempt <> (SELECT max(attempt) FROM task_run WHERE task_id = id)
+             SELECT 'task ' || task.id || ' has another attempt than its last run' FROM task WHERE task.id = ANY($1) AND attempt > 0
+                 AND attempt <> (SELECT max(attempt) FROM task_run WHERE task_id = task.id)
              UNION ALL
-             SELECT 'task ' || id || ' and its run are two hosts''' FROM task JOIN task_run ON task_id = id
-                 AND task_run.attempt = task.attempt WHERE id = ANY($1) AND state = 1 AND task.host_id <> task_run.host_id",
+             SELECT 'task ' || task.id || ' and its run are two hosts''' FROM task JOIN task_run ON task_id = task.id
+                 AND task_run.attempt = task.attempt WHERE task.id = ANY($1) AND state = 1 AND task.host_id <> task_run.host_id",
         )
         .bind(&self.made)
         .fetch_all(&self.world.pool)
