@@ -120,6 +120,16 @@ pub(crate) fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     }
 }
 
+/// Puts the values of lists, which are in the order of their names, at other places: what Koji makes without its database has an order
+/// of its own.
+pub fn at_places<T>(listing: &mut Listing<T>, places: &[usize]) {
+    if let Listing::Lists(rows) = listing {
+        for row in rows {
+            *row = places.iter().filter_map(|place| row.get(*place).cloned()).collect();
+        }
+    }
+}
+
 /// A row's values, in the order of their names, as in Koji.
 fn members<T: Serialize>(row: &T) -> Result<Vec<Value>> {
     match to_value(row)? {

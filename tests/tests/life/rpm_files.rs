@@ -26,7 +26,7 @@ async fn dependencies(pool: PgPool) {
     let conflicts = world.ok("getRPMDeps", json!({"rpmID": NVRA, "depType": 3})).await;
     assert_eq!(conflicts, json!([{"name": "fire", "version": "", "flags": 0, "type": 3}]));
     let listed = json!({"rpmID": tree.rpm, "depType": 7, "queryOpts": {"asList": true}});
-    assert_eq!(world.ok("getRPMDeps", listed).await, json!([[0, "leaves", 7, ""]]));
+    assert_eq!(world.ok("getRPMDeps", listed).await, json!([["leaves", "", 0, 7]]));
     let counted = json!({"rpmID": tree.rpm, "queryOpts": {"countOnly": true}});
     assert_eq!(world.ok("getRPMDeps", counted).await, json!(all.as_array().unwrap().len()));
 
@@ -52,6 +52,7 @@ async fn files(pool: PgPool) {
     let listed =
         world.ok("listRPMFiles", json!({"rpmID": NVRA, "queryOpts": {"asList": true, "order": "-size"}})).await;
     assert_eq!(listed[0].as_array().unwrap().len(), 9);
+    assert!(listed[0][0].as_str().unwrap().starts_with('/') && listed[0][2].is_i64(), "{}", listed[0]);
 
     let one = world.ok("getRPMFile", json!({"rpmID": NVRA, "filename": "/opt/tree/wood"})).await;
     assert_eq!((&one["rpm_id"], &one["digest"]), (&json!(tree.rpm), &wood["digest"]));
@@ -117,7 +118,7 @@ async fn changelogs(pool: PgPool) {
     assert_eq!(only(json!({"after": 1_794_960_000})).await, ["- third"]);
     assert_eq!(only(json!({"queryOpts": {"order": "date", "limit": 1}})).await, ["- second"]);
     let listed = world.ok("getChangelogEntries", json!({"buildID": tree.build, "queryOpts": {"asList": true}})).await;
-    assert_eq!(listed[0], json!(["Ada <ada@example.org> - 1.0-3", "2026-11-18 12:00:00", 1_795_003_200, "- third"]));
+    assert_eq!(listed[0], json!(["2026-11-18 12:00:00", "Ada <ada@example.org> - 1.0-3", "- third"]));
 
     assert_eq!(world.ok("getChangelogEntries", json!({"buildID": 9999})).await, json!([]));
     let (code, text) = fault(&world, ADMIN, "getChangelogEntries", json!({"buildID": 9999, "strict": true})).await;

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{Error, Result, build, call::Cx, import, listing};
 
-/// With `asList`, Koji leaves the time in seconds out; it is the last member.
-const LISTED: usize = 3;
+/// With `asList`, Koji answers date, author and text, and leaves the time in seconds out.
+const LISTED: [usize; 3] = [1, 0, 3];
 
 pub(super) async fn get(cx: &mut Cx, asked: GetChangelogEntries) -> Result<Listing<ChangelogEntry>> {
     let bound = |name, time: &Option<Value>| match time {
@@ -47,9 +47,7 @@ pub(super) async fn get(cx: &mut Cx, asked: GetChangelogEntries) -> Result<Listi
             && after.is_none_or(|after| entry.date_ts > at(after))
     });
     let mut listed = listing::in_memory(entries, asked.query_opts.as_ref())?;
-    if let Listing::Lists(rows) = &mut listed {
-        rows.iter_mut().for_each(|row| row.truncate(LISTED));
-    }
+    listing::at_places(&mut listed, &LISTED);
     Ok(listed)
 }
 

@@ -38,7 +38,10 @@ pub(super) async fn get(cx: &mut Cx, asked: GetRpmDeps) -> Result<Listing<RpmDep
             return Err(Error::missing(format!("RPM file of {} doesn't exist", asked.rpm_id)));
         }
     };
-    listing::in_memory(rows, asked.query_opts.as_ref())
+    let mut listed = listing::in_memory(rows, asked.query_opts.as_ref())?;
+    // name, version, flags, type
+    listing::at_places(&mut listed, &[1, 3, 0, 2]);
+    Ok(listed)
 }
 
 fn dependencies(header: &RpmHeader, only: Option<DepType>) -> Result<Vec<RpmDep>> {

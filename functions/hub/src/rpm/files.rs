@@ -23,8 +23,8 @@ const USERS: u32 = 1039;
 const GROUPS: u32 = 1040;
 const DIGEST_ALGORITHM: u32 = 5011;
 
-/// With `asList`, Koji leaves the second name of the digest out; it is the last member.
-const LISTED: usize = 9;
+/// With `asList`: name, digest, size, flags, digest_algo, user, group, mtime, mode. Koji leaves the digest's second name out.
+const LISTED: [usize; 9] = [7, 0, 8, 2, 1, 9, 3, 6, 5];
 
 pub(super) async fn list(cx: &mut Cx, asked: ListRpmFiles) -> Result<Listing<RpmFileInfo>> {
     let files = match file::open(cx, &asked.rpm_id).await? {
@@ -32,9 +32,7 @@ pub(super) async fn list(cx: &mut Cx, asked: ListRpmFiles) -> Result<Listing<Rpm
         Err(_) => Vec::new(),
     };
     let mut listed = listing::in_memory(files, asked.query_opts.as_ref())?;
-    if let Listing::Lists(rows) = &mut listed {
-        rows.iter_mut().for_each(|row| row.truncate(LISTED));
-    }
+    listing::at_places(&mut listed, &LISTED);
     Ok(listed)
 }
 
