@@ -139,8 +139,8 @@ async fn name(conn: &mut PgConnection, tag: TagId) -> Result<String> {
     Ok(tag::require(conn, &Ref::Id(tag)).await?.1)
 }
 
-/// Tags a build as the caller, without asking a policy or the package list. `force` tags anew what is tagged already, so that it is the newest, and lets an
-/// admin tag into a locked tag.
+/// Tags a build as the caller, without asking a policy or the package list. `force` tags anew what is tagged already, so that it is
+/// the newest, and lets an admin tag into a locked tag.
 ///
 /// # Errors
 /// When the caller may not, the build is not complete, or it is tagged already.
@@ -158,9 +158,9 @@ pub async fn tag(cx: &mut Cx, tag: TagId, build: BuildId, force: bool) -> Result
     let event = cx.event().await?;
     let conn = cx.db().await?;
     if is_tagged {
-        sql::revoke(conn, tag, build, event, by).await?;
+        sql::revoke_all(conn, tag, &[(build, event)], by).await?;
     }
-    sql::insert(conn, tag, build, event, by).await?;
+    sql::insert_all(conn, tag, &[(build, event)], by).await?;
     repo::tag_changed(cx, tag).await
 }
 
@@ -182,7 +182,7 @@ pub async fn untag(cx: &mut Cx, tag: TagId, build: BuildId, strict: bool, force:
         return Err(tag_error(format!("build {nvr} not in tag {}", name(conn, tag).await?)));
     }
     let event = cx.event().await?;
-    sql::revoke(cx.db().await?, tag, build, event, by).await?;
+    sql::revoke_all(cx.db().await?, tag, &[(build, event)], by).await?;
     repo::tag_changed(cx, tag).await?;
     sidetag::untagged(cx, tag).await
 }

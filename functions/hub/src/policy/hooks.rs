@@ -6,12 +6,13 @@ use toji_protocol::{
     value::Map,
 };
 
-use super::{Decision, Source, assert, decide::Outcome, decide::Question, facts::data_of_request, sql};
+use super::{Decision, Source, assert, decide::Outcome, decide::Question, facts::data_of_request};
 use crate::{
     Error, Result,
     call::Cx,
     channel,
     task::{self, NewTask},
+    volume,
 };
 
 /// A build that somebody wants.
@@ -154,14 +155,14 @@ pub async fn volume(cx: &mut Cx, data: Map, strict: bool) -> Result<Option<(Volu
         tracing::warn!("the policy volume says nothing of this build");
         return Ok(None);
     };
-    let found = sql::volume(cx.db().await?, &Ref::Name(text.clone())).await?;
+    let found = volume::find(cx.db().await?, &Ref::Name(text.clone())).await?;
     if found.is_none() {
         if strict {
             return Err(Error::missing(format!("the policy volume says {text}, and there is no such volume")));
         }
         tracing::error!(volume = text, "the policy volume says a volume that is not there");
     }
-    Ok(found)
+    Ok(found.map(|volume| (volume.id, volume.name)))
 }
 
 #[cfg(test)]

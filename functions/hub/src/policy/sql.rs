@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{BuildId, EventId, Ref, TagId, UserId, VolumeId},
+    id::{BuildId, EventId, Ref, TagId, UserId},
     method::policy::PolicyVersion,
     time::Time,
     value::Value,
@@ -86,17 +86,6 @@ pub(super) async fn groups(conn: &mut PgConnection, user: UserId) -> Result<Vec<
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (UserId(row.id), row.name)).collect())
-}
-
-pub(super) async fn volume(conn: &mut PgConnection, volume: &Ref<VolumeId>) -> Result<Option<(VolumeId, String)>> {
-    let row = sqlx::query!(
-        "SELECT id, name FROM volume WHERE id = $1 OR name = $2",
-        volume.id().map(|id| id.0),
-        volume.name()
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|row| (VolumeId(row.id), row.name)))
 }
 
 /// The buildroots of a build's RPMs, each once; None among them when one has none.

@@ -114,45 +114,6 @@ pub(super) async fn is_tagged(conn: &mut PgConnection, tag: TagId, build: BuildI
     Ok(is_tagged)
 }
 
-pub(super) async fn revoke(
-    conn: &mut PgConnection,
-    tag: TagId,
-    build: BuildId,
-    event: EventId,
-    by: UserId,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE tag_listing SET active = NULL, revoke_event = $3, revoker_id = $4
-         WHERE tag_id = $1 AND build_id = $2 AND active",
-        tag.0,
-        build.0,
-        event.0,
-        by.0
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn insert(
-    conn: &mut PgConnection,
-    tag: TagId,
-    build: BuildId,
-    event: EventId,
-    by: UserId,
-) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO tag_listing (tag_id, build_id, create_event, creator_id) VALUES ($1, $2, $3, $4)",
-        tag.0,
-        build.0,
-        event.0,
-        by.0
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// Those of these builds that are in a tag, hidden or not.
 pub(crate) async fn tagged_of(conn: &mut PgConnection, tag: TagId, builds: &[BuildId]) -> Result<Vec<BuildId>> {
     let ids: Vec<i64> = builds.iter().map(|build| build.0).collect();

@@ -9,7 +9,7 @@ use toji_protocol::{
 };
 
 use super::{Facts, data_of_request};
-use crate::{Error, Result, build, package, policy::sql, task};
+use crate::{Error, Result, build, package, policy::sql, task, volume};
 
 fn lacking(what: &str) -> Error {
     Error::invalid(format!("policy: a test asks for {what}, and the data name none"))
@@ -71,7 +71,7 @@ impl Facts<'_> {
 
     pub(super) async fn volume(&mut self) -> Result<Option<String>> {
         match self.typed::<Ref<VolumeId>>("volume").await? {
-            Some(named) => Ok(sql::volume(self.cx.db().await?, &named).await?.map(|(_, name)| name)),
+            Some(named) => Ok(volume::find(self.cx.db().await?, &named).await?.map(|volume| volume.name)),
             None => Ok(self.build_if_named().await?.map(|build| build.volume_name.clone())),
         }
     }
