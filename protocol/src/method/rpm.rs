@@ -321,6 +321,16 @@ method! {
         all_sigs "all_sigs": bool = no,
     }
 
+    /// Gives a signature of an RPM, and its signed copy, the id of another key.
+    RenameRpmSig = "renameRPMSig", Permission("admin"), Outside => () {
+        /// Which RPM.
+        rpminfo "rpminfo": RpmRef = required,
+        /// The key that it is known by.
+        oldkey "oldkey": String = required,
+        /// The key that it is to be known by, in hexadecimal digits.
+        newkey "newkey": String = required,
+    }
+
     /// Writes the copy of an RPM that carries a signature.
     WriteSignedRpm = "writeSignedRPM", Permission("sign"), Outside => () {
         /// Which RPM.

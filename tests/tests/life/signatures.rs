@@ -142,3 +142,31 @@ async fn a_signature_is_forgotten_but_for_a_copy(pool: PgPool) {
     // and it may come again
     world.ok("addRPMSig", json!({"an_rpm": tree.rpm, "data": data})).await;
 }
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn a_signature_under_another_key(pool: PgPool) {
+    let world = World::new(pool).await;
+    let tree = Tree::plant(&world, 10).await;
+    let key = signed_with(&world, &tree, "ada").await;
+    let bytes = world.hub.store.get(&format!("{SIGNED}/{key}/x86_64/{NVRA}.rpm")).await.unwrap();
+    let rename = |old: &str, new: &str| json!({"rpminfo": NVRA, "oldkey": old, "newkey": new});
+    // the new name is taken by the signature itself
+    let (_, text) = fault(&world, ADMIN, "renameRPMSig", rename(&key, &key)).await;
+    assert_eq!(text, format!("Signature already exists for package {NVRA}, key {key}"));
+
+    let longer = format!("0123456789abcdef{key}");
+    world.ok("getRPMChecksums", json!({"rpm_id": tree.rpm})).await;
+    world.ok("renameRPMSig", rename(&key.to_uppercase(), &longer)).await;
+    assert_eq!(keys(&world.ok("queryRPMSigs", json!({"rpm_id": tree.rpm})).await), ["", &longer]);
+    let objects = world.hub.store.list("packages/tree/1.0/3/data/").await.unwrap();
+    let objects: Vec<&str> = objects.iter().map(|object| object.key.as_str()).collect();
+    let new = [format!("{KEPT}/{longer}/x86_64/{NVRA}.rpm.sig"), format!("{SIGNED}/{longer}/x86_64/{NVRA}.rpm")];
+    assert_eq!(objects, new);
+    assert_eq!(world.hub.store.get(&new[1]).await.unwrap(), bytes);
+    world.ok("writeSignedRPM", json!({"an_rpm": NVRA, "sigkey": longer, "force": true})).await;
+    assert_eq!(world.hub.store.get(&new[1]).await.unwrap(), bytes);
+    let sums = world.ok("getRPMChecksums", json!({"rpm_id": tree.rpm})).await;
+    assert_eq!(sums[&longer]["sha256"], hex::encode(Sha256::digest(&bytes)));
+    let (_, text) = fault(&world, ADMIN, "renameRPMSig", rename(&key, "abcd")).await;
+    assert_eq!(text, format!("No cached signature for package {NVRA}, key {key}"));
+}

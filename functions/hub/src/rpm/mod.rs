@@ -19,8 +19,8 @@ use toji_protocol::{
         build::BuildRef,
         rpm::{
             AddRpmSig, ChangelogEntry, DeleteRpmSig, FoundRpmFile, GetChangelogEntries, GetRpm, GetRpmChecksums,
-            GetRpmDeps, GetRpmFile, GetRpmHeaders, ListBuildRpms, ListRpmFiles, ListRpms, QueryRpmSigs, Rpm, RpmDep,
-            RpmFileInfo, RpmRef, RpmSig, WriteSignedRpm,
+            GetRpmDeps, GetRpmFile, GetRpmHeaders, ListBuildRpms, ListRpmFiles, ListRpms, QueryRpmSigs, RenameRpmSig,
+            Rpm, RpmDep, RpmFileInfo, RpmRef, RpmSig, WriteSignedRpm,
         },
     },
     nvr::{Nvr, Nvra},
@@ -47,6 +47,7 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<QueryRpmSigs>()
         .add::<AddRpmSig>()
         .add::<DeleteRpmSig>()
+        .add::<RenameRpmSig>()
         .add::<WriteSignedRpm>();
 }
 
@@ -146,5 +147,6 @@ handled_by! {
     QueryRpmSigs => Listing<RpmSig>, signature::query;
     AddRpmSig => (), signature::add;
     DeleteRpmSig => (), signature::delete;
+    RenameRpmSig => (), signature::rename;
     WriteSignedRpm => (), signature::write;
 }

@@ -5,6 +5,7 @@
 
 mod checksum;
 mod delete;
+mod rename;
 mod sql;
 mod write;
 
@@ -12,6 +13,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 pub(super) use checksum::get as checksums;
 pub(super) use delete::delete;
 use futures::{StreamExt, TryStreamExt, stream};
+pub(super) use rename::rename;
 use toji_protocol::{
     id::RpmId,
     method::{

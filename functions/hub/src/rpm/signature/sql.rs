@@ -40,6 +40,21 @@ pub(super) async fn delete(conn: &mut PgConnection, rpm: RpmId, sigkeys: &[Strin
     Ok(())
 }
 
+/// Gives a signature another key. What is known of the files with the old one is forgotten. False: the one is gone, or the other there.
+pub(super) async fn rename(conn: &mut PgConnection, rpm: RpmId, old: &str, new: &str) -> Result<bool> {
+    let renamed = sqlx::query!(
+        "WITH free AS (SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM rpmsigs WHERE rpm_id = $1 AND sigkey = $3)),
+              gone AS (DELETE FROM rpmsigs USING free WHERE rpm_id = $1 AND sigkey = $2 RETURNING sighash)
+         INSERT INTO rpmsigs (rpm_id, sigkey, sighash) SELECT $1, $3, sighash FROM gone",
+        rpm.0,
+        old,
+        new
+    )
+    .execute(conn)
+    .await?;
+    Ok(renamed.rows_affected() == 1)
+}
+
 /// What is known of a file with each key: (key, kind, checksum).
 pub(super) async fn checksums(
     conn: &mut PgConnection,
