@@ -95,7 +95,7 @@ impl Local {
         let hub = hub(&settings, &cloud, &server_url).await?;
         toji_hub::user::bootstrap_admin(&hub, &settings.admin, &settings.admin_token, Utc::now()).await?;
 
-        let mut router = toji_api::router_with_files(hub.clone());
+        let mut router = toji_api::router_with_files(hub.clone()).merge(toji_logs::router(hub.store.clone()));
         if let Some(folder) = &settings.demo_repo {
             router = router.nest_service("/minidistro", ServeDir::new(folder));
         }

@@ -9,6 +9,9 @@
 //!
 //! `offset` is where the bytes stand in that log. A log is the sum of its pieces in the order of the parts; a piece whose
 //! offset is 0 although earlier parts had the log already means that the file was replaced or cut: it starts again.
+//! The last part of an attempt has `"last":true` beside `logs`, and mostly no pieces; an attempt that dies has none.
+//! No piece ends amid a character of UTF-8, but the last of a log whose bytes do.
+//!
 //! Two files of one name are told apart by the sender, which adds `.DUP01` and so on to the later ones.
 
 use serde::{Deserialize, Serialize};
@@ -44,11 +47,15 @@ pub struct PieceHead {
 pub struct Part<'a> {
     /// Each piece and its bytes, in the order in which they lie in the part.
     pub pieces: Vec<(PieceHead, &'a [u8])>,
+    /// None follows: the attempt is over.
+    pub is_last: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Head {
     logs: Vec<PieceHead>,
+    #[serde(default, rename = "last", skip_serializing_if = "std::ops::Not::not")]
+    is_last: bool,
 }
 
 /// Why a log part could not be read.
@@ -72,12 +79,21 @@ pub enum LogPartError {
 
 /// Writes a part.
 pub fn encode(pieces: &[Piece<'_>]) -> Vec<u8> {
+    encode_with(pieces, false)
+}
+
+/// Writes the part that says that none follows.
+pub fn encode_last() -> Vec<u8> {
+    encode_with(&[], true)
+}
+
+fn encode_with(pieces: &[Piece<'_>], is_last: bool) -> Vec<u8> {
     let logs = pieces
         .iter()
         .map(|piece| PieceHead { name: piece.name.to_owned(), offset: piece.offset, len: piece.bytes.len() as u64 })
         .collect();
     // Strings and numbers: this does not fail.
-    let mut part = serde_json::to_vec(&Head { logs }).unwrap_or_default();
+    let mut part = serde_json::to_vec(&Head { logs, is_last }).unwrap_or_default();
     part.push(b'\n');
     for piece in pieces {
         part.extend_from_slice(piece.bytes);
@@ -91,7 +107,7 @@ pub fn encode(pieces: &[Piece<'_>]) -> Vec<u8> {
 /// See [`LogPartError`].
 pub fn decode(part: &[u8]) -> Result<Part<'_>, LogPartError> {
     let end = part.iter().take(MAX_HEAD).position(|byte| *byte == b'\n').ok_or(LogPartError::NoHead)?;
-    let Head { logs } = serde_json::from_slice(&part[..end])?;
+    let Head { logs, is_last } = serde_json::from_slice(&part[..end])?;
     let mut rest = &part[end + 1..];
     let found = rest.len() as u64;
     let told = logs.iter().fold(0_u64, |sum, piece| sum.saturating_add(piece.len));
@@ -105,12 +121,19 @@ pub fn decode(part: &[u8]) -> Result<Part<'_>, LogPartError> {
         rest = after;
         pieces.push((head, bytes));
     }
-    Ok(Part { pieces })
+    Ok(Part { pieces, is_last })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_part() {
+        assert_eq!(encode_last(), b"{\"logs\":[],\"last\":true}\n");
+        assert!(decode(&encode_last()).unwrap().is_last);
+        assert!(!decode(&encode(&[])).unwrap().is_last);
+    }
 
     #[test]
     fn what_is_written_is_read_back() {

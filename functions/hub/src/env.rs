@@ -31,7 +31,7 @@ use toji_protocol::{
     queue::{QueueAccess, Queues},
     queue_name::QueueUrls,
 };
-use toji_store::{Store, StoreAccess};
+use toji_store::{Store, StoreAccess, Unset};
 
 use crate::{
     Error, Hub,
@@ -74,14 +74,8 @@ impl Hub {
             .acquire_timeout(Duration::from_secs(10))
             .idle_timeout(IDLE)
             .connect_lazy_with(database);
-        let region = optional("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned());
-        let endpoint = optional("AWS_ENDPOINT_URL");
-        let access = StoreAccess {
-            endpoint: endpoint.clone(),
-            region: region.clone(),
-            credentials: None,
-            bucket: optional("TOJI_BUCKET").ok_or(EnvError::Missing("TOJI_BUCKET"))?,
-        };
+        let access = StoreAccess::from_env().map_err(|Unset(name)| EnvError::Missing(name))?;
+        let (endpoint, region) = (access.endpoint.clone(), access.region.clone());
         let queue_access = QueueAccess { endpoint: endpoint.clone(), region: region.clone(), credentials: None };
         let prefix = optional("TOJI_QUEUE_PREFIX").unwrap_or_else(|| "toji-".to_owned());
         let topurl = optional("TOJI_TOPURL").ok_or(EnvError::Missing("TOJI_TOPURL"))?;

@@ -80,6 +80,27 @@ pub struct StoreAccess {
     pub bucket: String,
 }
 
+/// A variable of the environment is missing.
+#[derive(Debug, Error)]
+#[error("the environment variable {0} is not set")]
+pub struct Unset(pub &'static str);
+
+impl StoreAccess {
+    /// What a function is told: `TOJI_BUCKET`, `AWS_REGION` and, for emulators, `AWS_ENDPOINT_URL`.
+    ///
+    /// # Errors
+    /// When no bucket is named.
+    pub fn from_env() -> std::result::Result<Self, Unset> {
+        let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Ok(Self {
+            endpoint: named("AWS_ENDPOINT_URL"),
+            region: named("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            credentials: None,
+            bucket: named("TOJI_BUCKET").ok_or(Unset("TOJI_BUCKET"))?,
+        })
+    }
+}
+
 /// The bucket. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {

@@ -11,6 +11,7 @@ mod content_generators;
 mod fence;
 mod imports;
 mod lease;
+mod live_logs;
 mod migrations;
 mod notes;
 mod parents;

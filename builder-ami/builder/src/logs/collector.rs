@@ -39,6 +39,8 @@ pub(crate) struct Collector {
     sources: Vec<Source>,
     streams: HashMap<PathBuf, Stream>,
     names: HashSet<String>,
+    /// Nobody writes any more: a character that is torn will not become whole.
+    is_final: bool,
 }
 
 /// What is new, ready to be sent.
@@ -85,6 +87,7 @@ impl Collector {
             // It may have been deleted just now.
             let Ok(file) = open_no_follow(&path) else { continue };
             let meta = file.metadata()?;
+            let is_final = self.is_final;
             let stream = self.stream(&path, meta.ino());
             if stream.inode != meta.ino() || meta.len() < stream.position {
                 // Replaced or cut: it starts again.
@@ -98,9 +101,9 @@ impl Collector {
             }
             let mut bytes = vec![0; length as usize];
             let count = read_at(&file, &mut bytes, stream.position)?;
-            bytes.truncate(count);
-            total += count as u64;
-            if count > 0 {
+            bytes.truncate(if is_final { count } else { whole_characters(&bytes[..count]) });
+            total += bytes.len() as u64;
+            if !bytes.is_empty() {
                 read.push((path, stream.position, bytes));
             }
         }
@@ -120,6 +123,11 @@ impl Collector {
             }
         }
         Ok(Some(News { part, more }))
+    }
+
+    /// What is read from now on is the rest: what it ends in is taken as it is.
+    pub(crate) fn take_torn_characters(&mut self) {
+        self.is_final = true;
     }
 
     fn paths(&self) -> io::Result<Vec<PathBuf>> {
@@ -166,6 +174,15 @@ fn unused(names: &mut HashSet<String>, base: &str) -> String {
         name = format!("{base}.DUP{number:02}");
     }
     name
+}
+
+/// The length without the beginning of a character of UTF-8 whose rest is not written yet.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let torn = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    match std::str::from_utf8(torn) {
+        Err(error) if error.error_len().is_none() => bytes.len() - torn.len(),
+        _ => bytes.len(),
+    }
 }
 
 fn open_no_follow(path: &Path) -> io::Result<File> {
@@ -254,6 +271,26 @@ mod tests {
         assert_eq!(told(&mut collector), names.map(|name| piece(name, 0, "x")));
         let files: Vec<_> = collector.files().unwrap().into_iter().map(|file| file.name).collect();
         assert_eq!(files, names);
+    }
+
+    #[test]
+    fn characters_are_not_torn() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("build.log");
+        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }]);
+        let text = "sake 酒".as_bytes();
+        fs::write(&log, &text[..6]).unwrap();
+        assert_eq!(told(&mut collector), [piece("build.log", 0, "sake ")]);
+        fs::write(&log, text).unwrap();
+        assert_eq!(told(&mut collector), [piece("build.log", 5, "酒")]);
+        // bytes that are none are not waited for
+        fs::write(&log, [text, b"\xff"].concat()).unwrap();
+        assert!(collector.news().unwrap().is_some());
+        // nor is one that stays torn
+        fs::write(&log, [text, b"\xff", &text[5..7]].concat()).unwrap();
+        assert!(collector.news().unwrap().is_none());
+        collector.take_torn_characters();
+        assert!(collector.news().unwrap().is_some());
     }
 
     #[test]

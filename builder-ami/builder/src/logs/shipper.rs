@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-use toji_protocol::client::ClientError;
+use toji_protocol::{client::ClientError, log_part};
 use tokio::{
     sync::{Mutex, oneshot},
     task::JoinHandle,
@@ -87,8 +87,8 @@ async fn ship(hub: TaskHub, mut collector: Collector, mut finished: oneshot::Rec
             }
         }
     }
-    match timeout(LAST_WORDS, send_news(&hub, &urls, &mut collector)).await {
-        Ok(Ok(_)) => {}
+    match timeout(LAST_WORDS, send_rest(&hub, &urls, &mut collector)).await {
+        Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the last log parts were not sent"),
         Err(_) => tracing::warn!("the last log parts were not sent in time"),
     }
@@ -117,6 +117,13 @@ async fn send_news(hub: &TaskHub, urls: &Urls, collector: &mut Collector) -> Res
             return Ok(true);
         }
     }
+}
+
+/// Sends what there still is, and that there is no more.
+async fn send_rest(hub: &TaskHub, urls: &Urls, collector: &mut Collector) -> Result<(), ClientError> {
+    collector.take_torn_characters();
+    send_news(hub, urls, collector).await?;
+    put(hub, urls, Bytes::from(log_part::encode_last())).await
 }
 
 /// Sends a part, by a new URL when the one at hand has grown too old.
