@@ -38,12 +38,18 @@ impl Golden {
         Self::new("sleeps", release, &format!("echo asleep\nsleep {seconds}\necho awake > sleeps"))
     }
 
+    /// Says what time it is, five times a second: `tick 1 1795288271.123456789` and so on.
+    pub fn ticks(release: u32, ticks: u32) -> Self {
+        let build = format!("for n in $(seq {ticks}); do echo tick $n $(date +%s.%N); sleep 0.2; done\necho > ticks");
+        Self::new("ticks", release, &build)
+    }
+
     fn new(name: &'static str, release: u32, build: &str) -> Self {
         Self { name, release, build: build.to_owned(), preamble: "" }
     }
 
     /// All their names.
-    pub const NAMES: [&str; 4] = ["good", "fails-in-build", "needs-what-nobody-has", "sleeps"];
+    pub const NAMES: [&str; 5] = ["good", "fails-in-build", "needs-what-nobody-has", "sleeps", "ticks"];
 
     /// Its name-version-release.
     pub fn nvr(&self) -> String {

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod database;
+mod events;
 mod golden;
 mod hub;
 mod postgres;
@@ -20,6 +21,7 @@ mod transcript;
 mod wait;
 
 pub use database::Database;
+pub use events::{Event, Events};
 pub use golden::Golden;
 pub use hub::Hub;
 pub use postgres::Postgres;

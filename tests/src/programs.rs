@@ -8,8 +8,10 @@ use std::path::PathBuf;
 /// When it is not there.
 pub fn program(name: &str) -> PathBuf {
     let exe = std::env::current_exe().expect("a test knows its own file");
-    // target/debug/deps/e2e-0123456789abcdef
-    let path = exe.ancestors().nth(2).expect("tests are built into target/PROFILE/deps").join(name);
+    // target/debug/deps/e2e-0123456789abcdef, or a program beside it
+    let folder = exe.parent().expect("a file is in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().expect("deps is in a folder") } else { folder };
+    let path = folder.join(name);
     assert!(path.is_file(), "{} is missing; run: cargo build --workspace --bins", path.display());
     path
 }

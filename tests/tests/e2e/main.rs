@@ -10,6 +10,7 @@ mod builder_dies;
 mod cancel;
 mod commands;
 mod good_build;
+mod live_logs;
 mod openapi;
 mod postgres_stops;
 mod server_dies;

@@ -1,14 +1,11 @@
 //! Live logs: what watchers are sent of parts that lie in S3, or come while they watch.
 
-use std::time::Duration;
-
 use axum::{
     Router,
     body::{Body, BodyDataStream},
     http::{Request, StatusCode, header},
 };
-use futures::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 use toji_local::cloud::Cloud;
 use toji_protocol::{
     id::TaskId,
@@ -16,11 +13,10 @@ use toji_protocol::{
     object_key,
 };
 use toji_store::Store;
+use toji_tests::{Event, Events};
 use tower::ServiceExt;
 
 const TASK: TaskId = TaskId(10_047);
-/// For what comes by itself, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Logs {
     store: Store,
@@ -29,18 +25,7 @@ struct Logs {
     _dir: tempfile::TempDir,
 }
 
-/// An event: its id, its name and its data.
-#[derive(Clone, Debug, PartialEq)]
-struct Event {
-    id: String,
-    name: String,
-    data: Value,
-}
-
-struct Watch {
-    body: BodyDataStream,
-    buffer: String,
-}
+type Watch = Events<BodyDataStream>;
 
 impl Logs {
     async fn new() -> Self {
@@ -70,44 +55,13 @@ impl Logs {
         if status == StatusCode::OK {
             assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         }
-        (status, Watch { body: response.into_body().into_data_stream(), buffer: String::new() })
+        (status, Events::new(response.into_body().into_data_stream()))
     }
 
     async fn watch(&self, last: Option<&str>) -> Watch {
         let (status, watch) = self.ask("10047/logs", last).await;
         assert_eq!(status, StatusCode::OK);
         watch
-    }
-}
-
-impl Watch {
-    /// The next event; None when the stream has ended.
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some((event, rest)) = self.buffer.split_once("\n\n") {
-                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
-                let told = field("event:").map(|event| Event {
-                    id: field("id:").unwrap_or_default().to_owned(),
-                    name: event.to_owned(),
-                    data: serde_json::from_str(field("data:").unwrap()).unwrap(),
-                });
-                self.buffer = rest.to_owned();
-                if told.is_some() {
-                    return told;
-                }
-                continue;
-            }
-            let bytes = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("an event in time")?.unwrap();
-            self.buffer.push_str(std::str::from_utf8(&bytes).unwrap());
-        }
-    }
-
-    async fn all(mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        while let Some(event) = self.next().await {
-            events.push(event);
-        }
-        events
     }
 }
 
@@ -214,8 +168,6 @@ async fn a_damaged_part_is_left_out() {
 async fn what_makes_no_sense_is_refused() {
     let logs = Logs::new().await;
     for (path, last) in [("hello/logs", None), ("99999999999999999999/logs/a", None), ("1/logs", Some("yesterday"))] {
-        let (status, mut watch) = logs.ask(path, last).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {last:?}");
-        assert!(watch.body.next().await.is_some(), "and says why");
+        assert_eq!(logs.ask(path, last).await.0, StatusCode::BAD_REQUEST, "{path} {last:?}");
     }
 }

@@ -6,6 +6,7 @@ mod api;
 mod dispatch;
 mod http;
 mod load;
+mod logs;
 mod proc;
 mod report;
 mod seed;
@@ -42,6 +43,7 @@ struct Arguments {
 enum Part {
     Dispatch,
     Api,
+    Logs,
 }
 
 /// One thread: the cores are for what is measured.
@@ -63,6 +65,9 @@ async fn main() -> Result<()> {
         figures.insert("api".to_owned(), api::measure(&system, arguments.seconds).await?);
     }
     system.stop().await?;
+    if wants(Part::Logs) {
+        figures.insert("logs".to_owned(), logs::measure().await?);
+    }
     let text = serde_json::to_string_pretty(&Value::Object(figures))?;
     fs::write(&arguments.out, text + "\n").with_context(|| format!("cannot write {}", arguments.out.display()))?;
     println!("\nwritten to {}", arguments.out.display());
