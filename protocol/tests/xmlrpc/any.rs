@@ -1,7 +1,9 @@
 //! Any value comes back as it was, and no document makes the decoder panic.
 
+use std::time::{Duration, Instant};
+
 use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 use toji_protocol::value::{Map, Value, from_value, to_value};
 use toji_protocol::xmlrpc::{decode_call, decode_response, encode_call, encode_response};
 
@@ -116,10 +118,23 @@ proptest! {
     fn bytes_do_not_panic(document in vec(any::<u8>(), 0..200)) {
         decode(&document)?;
     }
+}
 
-    #[test]
-    fn edited_documents_do_not_panic(value in any_value(), edits in vec(any_edit(), 1..6)) {
-        decode(&edited(encode_call("echo", std::slice::from_ref(&value)).unwrap(), edits.clone()))?;
-        decode(&edited(encode_response(&value).unwrap(), edits))?;
+/// Fuzzing: documents that were damaged, for a second; for 10 minutes where `TOJI_SOAK` is set.
+#[test]
+fn edited_documents_do_not_panic() {
+    let lasts = Duration::from_secs(if std::env::var_os("TOJI_SOAK").is_some() { 600 } else { 1 });
+    let begun = Instant::now();
+    let mut documents = 0;
+    while begun.elapsed() < lasts {
+        // each time from another seed
+        let mut runner = TestRunner::default();
+        let damaged = runner.run(&(any_value(), vec(any_edit(), 1..6)), |(value, edits)| {
+            decode(&edited(encode_call("echo", std::slice::from_ref(&value)).unwrap(), edits.clone()))?;
+            decode(&edited(encode_response(&value).unwrap(), edits))
+        });
+        damaged.unwrap_or_else(|failure| panic!("{failure}"));
+        documents += 2 * runner.config().cases;
     }
+    println!("{documents} damaged documents in {:?}", begun.elapsed());
 }
