@@ -180,8 +180,15 @@ async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool
 }
 
 async fn build(config: toji_builder::Config, stop: watch::Receiver<bool>) {
-    if let Err(error) = toji_builder::run(config, stopped(stop)).await {
-        tracing::error!(error = format!("{:#}", anyhow::Error::new(error)), "the builder has ended");
+    loop {
+        match toji_builder::run(config.clone(), stopped(stop.clone())).await {
+            Ok(toji_builder::Ended::Restart) => tracing::info!("the builder starts anew"),
+            Ok(_) => return,
+            Err(error) => {
+                tracing::error!(error = format!("{:#}", anyhow::Error::new(error)), "the builder has ended");
+                return;
+            }
+        }
     }
 }
 

@@ -98,6 +98,13 @@ pub enum HostOrder {
         /// The attempt that is meant; a newer one goes on.
         attempt: i32,
     },
+    /// A subtask of a task that waits has ended: look at them again.
+    Wake {
+        /// The task that waits.
+        task_id: TaskId,
+        /// The attempt that is meant.
+        attempt: i32,
+    },
     /// Take nothing more, and stop when all is done.
     Drain,
     /// Its channels or arches have changed: attach again.

@@ -6,8 +6,9 @@ use std::{
 };
 
 use toji_protocol::method::worker::ClaimedTask;
+use tokio::sync::watch;
 
-use crate::{buildroot::RootCache, config::Config, hub::TaskHub, process::Scope};
+use crate::{buildroot::RootCache, config::Config, hub::TaskHub, process::Scope, subtask::Waits};
 
 /// What the hub has told about this host.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,10 @@ pub(crate) struct Machine {
     pub scope: Scope,
     /// Filled roots.
     pub roots: Arc<RootCache>,
+    /// Names this life of the builder; the next has another.
+    pub life: String,
+    /// Set when it is to start anew.
+    pub restart: watch::Sender<bool>,
     facts: RwLock<Facts>,
 }
 
@@ -36,7 +41,8 @@ impl Machine {
         let work = config.work_dir();
         let scope = Scope::builder(&config.state_dir, &work);
         let roots = Arc::new(RootCache::new(&work, config.kept_roots));
-        Self { config, scope, roots, facts: RwLock::default() }
+        let life = hex::encode(rand::random::<[u8; 8]>());
+        Self { config, scope, roots, life, restart: watch::Sender::new(false), facts: RwLock::default() }
     }
 
     /// What the hub has told about this host.
@@ -66,14 +72,16 @@ pub(crate) struct TaskContext {
     pub dir: PathBuf,
     /// The processes of this attempt.
     pub scope: Scope,
+    /// Whether it waits for subtasks.
+    pub waits: Arc<Waits>,
 }
 
 impl TaskContext {
     /// For this attempt.
-    pub(crate) fn new(task: ClaimedTask, hub: TaskHub, machine: Arc<Machine>) -> Self {
+    pub(crate) fn new(task: ClaimedTask, hub: TaskHub, machine: Arc<Machine>, waits: Arc<Waits>) -> Self {
         let name = format!("{}-{}", task.id, task.attempt);
         let dir = machine.config.work_dir().join("tasks").join(&name);
         let scope = machine.scope.task(&name, &dir);
-        Self { task, hub, machine, dir, scope }
+        Self { task, hub, machine, dir, scope, waits }
     }
 }

@@ -10,8 +10,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use toji_protocol::{
-    client::{Client, ClientError},
-    method::worker::{AttachHost, Attached},
+    client::{Client, ClientError, Retry},
+    method::worker::{AttachHost, Attached, DetachHost},
 };
 use tokio::sync::mpsc;
 
@@ -39,6 +39,8 @@ const PROTOCOL: i64 = 1;
 const EARLY: Duration = Duration::from_secs(300);
 /// Tasks that are stopped, and what they leave, get this long to be cleared away at the end.
 const LAST_WORDS: Duration = Duration::from_secs(30);
+/// The hub gets this long to hear that the builder ends.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Why the builder cannot run.
 #[derive(Debug, Error)]
@@ -87,6 +89,17 @@ impl RunError {
     }
 }
 
+/// Why a builder ended that ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to; its tasks were handed back.
+    Stopped,
+    /// It was drained: it is to stay down.
+    Drained,
+    /// It is to be started anew.
+    Restart,
+}
+
 /// What the daemon's parts ask of it.
 #[derive(Clone, Copy, Debug)]
 enum Request {
@@ -96,18 +109,17 @@ enum Request {
     Drain,
 }
 
-/// Runs a builder until `shutdown` is there (its tasks are then handed back), or until it was drained.
+/// Runs a builder until `shutdown` is there (its tasks are then handed back), until it was drained, or until it is to be started anew.
 ///
 /// # Errors
 /// When it cannot begin; see [`RunError`].
-pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<Ended, RunError> {
     let mut shutdown = std::pin::pin!(shutdown);
     let began = tokio::select! {
         began = begin(config) => began?,
-        () = &mut shutdown => return Ok(()),
+        () = &mut shutdown => return Ok(Ended::Stopped),
     };
-    began.serve(shutdown).await;
-    Ok(())
+    Ok(began.serve(shutdown).await)
 }
 
 async fn begin(config: Config) -> Result<Daemon, RunError> {
@@ -158,7 +170,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    async fn serve(mut self, mut shutdown: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>) {
+    async fn serve(mut self, mut shutdown: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>) -> Ended {
         let claimer = Claimer::new(Arc::clone(&self.machine), self.client.clone(), Arc::clone(&self.running));
         self.machine.set_facts(facts(&self.attached));
         let mut listeners = self.listen(&claimer).await;
@@ -171,10 +183,12 @@ impl Daemon {
         let claiming = tokio::spawn(Arc::clone(&claimer).claim_when_woken());
         claimer.wake();
         let mut renewal = renewal(&self.attached);
-        loop {
+        let mut restart = self.machine.restart.subscribe();
+        let ended = loop {
             let request = tokio::select! {
-                () = &mut shutdown => break,
-                () = self.running.drained() => break,
+                () = &mut shutdown => break Ended::Stopped,
+                () = self.running.drained() => break if *restart.borrow() { Ended::Restart } else { Ended::Drained },
+                Ok(()) = restart.changed() => Request::Drain,
                 () = tokio::time::sleep_until(renewal) => Request::Attach,
                 Some(request) = self.asked.recv() => request,
             };
@@ -185,7 +199,7 @@ impl Daemon {
                 }
                 Request::Attach => {
                     tokio::select! {
-                        () = &mut shutdown => break,
+                        () = &mut shutdown => break Ended::Stopped,
                         attached = attach(&self.client, &self.machine.config) => match attached {
                             Ok(attached) => {
                                 self.attached = attached;
@@ -200,7 +214,7 @@ impl Daemon {
                     renewal = self::renewal(&self.attached);
                 }
             }
-        }
+        };
         drop(listeners);
         self.running.set_phase(Phase::Stopping);
         self.running.stop_all(Stop::Shutdown);
@@ -209,7 +223,25 @@ impl Daemon {
         }
         claiming.abort();
         heart.abort();
-        tracing::info!("stopped");
+        self.say_goodbye(ended).await;
+        tracing::info!(?ended, "stopped");
+        ended
+    }
+
+    /// Tells the hub that nobody is here any more. It would find out by itself, but later.
+    async fn say_goodbye(&self, ended: Ended) {
+        let reason = match ended {
+            Ended::Stopped => "it was stopped",
+            Ended::Drained => "it was drained",
+            Ended::Restart => "it restarts",
+        };
+        let client = self.client.clone().with_retry(Retry::NEVER);
+        let told = tokio::time::timeout(GOODBYE, client.call(&DetachHost { reason: reason.to_owned() })).await;
+        match told {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::info!(%error, "the hub was not told that this builder ends"),
+            Err(_) => tracing::info!("the hub was not told in time that this builder ends"),
+        }
     }
 
     async fn listen(&self, claimer: &Arc<Claimer>) -> Listeners {

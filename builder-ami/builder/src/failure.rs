@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use thiserror::Error;
-use toji_protocol::{client::ClientError, task::RequestError, xmlrpc::encode_fault};
+use toji_protocol::{client::ClientError, id::TaskId, task::RequestError, xmlrpc::encode_fault};
 
 /// Koji's fault codes.
 const GENERIC: i32 = 1000;
@@ -35,6 +35,16 @@ pub(crate) enum TaskError {
     /// The task's arguments are not those of its method.
     #[error("the task's arguments: {0}")]
     Request(#[from] RequestError),
+    /// A subtask ended badly.
+    #[error("{message}")]
+    Subtask {
+        /// Which.
+        task: TaskId,
+        /// Its fault's code.
+        code: i32,
+        /// Its fault's message.
+        message: String,
+    },
     /// The hub refused, or was away for too long.
     #[error(transparent)]
     Hub(#[from] ClientError),
@@ -51,6 +61,7 @@ impl TaskError {
         let code = match self {
             TaskError::Build(_) => BUILD,
             TaskError::Hub(error) => error.code().unwrap_or(GENERIC),
+            TaskError::Subtask { code, .. } => *code,
             TaskError::Invalid(_) | TaskError::Machine { .. } | TaskError::Request(_) => GENERIC,
         };
         String::from_utf8_lossy(&encode_fault(code, &self.to_string())).into_owned()

@@ -9,8 +9,10 @@ use crate::{context::TaskContext, failure::TaskError};
 mod build_arch;
 mod build_srpm_from_scm;
 mod rebuild_srpm;
+mod restart;
 mod sleep;
 mod source;
+mod subtask;
 
 /// Runs tasks of one method.
 #[async_trait]
@@ -35,6 +37,11 @@ pub(crate) fn all() -> Registry {
         &rebuild_srpm::RebuildSrpm,
         &sleep::Sleep,
         &sleep::Default,
+        &subtask::Fork,
+        &subtask::WaitTest,
+        &subtask::Nested,
+        &restart::Restart,
+        &restart::RestartVerify,
     ])
 }
 

@@ -5,25 +5,27 @@ use std::time::Duration;
 
 use toji_protocol::{
     client::{Client, ClientError},
-    id::{BuildrootId, RepoId, TagId},
-    id::{EventId, Ref},
+    id::{BuildrootId, EventId, Ref, RepoId, TagId, TaskId},
     method::{
         Method,
         build::GetAverageBuildDuration,
         external_repo::{GetExternalRepoList, TagExternalRepo},
         repo::{Repo, RepoInfo},
         tag::{BuildConfig, GetBuildConfig},
+        task::GetTaskResult,
         upload::UploadPlan,
         worker::{
-            CloseTask, FailTask, FinishTaskUpload, HandBack, InstalledRpm, Lease, LogUrls, NewBuildroot,
-            SetBuildrootList, SetBuildrootState, SetTaskWeight, StartTaskUpload, TaskFile, UpdateBuildrootList,
-            UploadedFile,
+            AwaitSubtasks, CloseTask, FailTask, FinishTaskUpload, HandBack, InstalledRpm, Lease, LogUrls, NewBuildroot,
+            SetBuildrootList, SetBuildrootState, SetTaskWeight, StartSubtask, StartTaskUpload, SubtaskStates, TaskFile,
+            UpdateBuildrootList, UploadedFile,
         },
     },
     state::BuildrootState,
     value::Value,
 };
 use tokio::time::{Instant, sleep};
+
+use crate::subtask::Subtask;
 
 /// A hub that is away is waited for this long: a build of many hours is worth the patience.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
@@ -98,6 +100,25 @@ impl TaskHub {
     /// Seconds that builds of a package took on average in the last so many months; None when none are known.
     pub(crate) async fn average_duration(&self, package: &str, months: i64) -> Result<Option<f64>, ClientError> {
         self.call(GetAverageBuildDuration { package: Ref::from(package), age: Some(months) }).await
+    }
+
+    /// Makes a subtask, or finds the one of that label.
+    pub(crate) async fn start_subtask(&self, subtask: Subtask) -> Result<TaskId, ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        let Subtask { method, arguments, label, opts } = subtask;
+        let opts = opts.into_iter().collect();
+        self.call(StartSubtask { task_id, attempt, method: method.to_owned(), arglist: arguments, label, opts }).await
+    }
+
+    /// How far subtasks are. Unless all have ended, the task waits from now on.
+    pub(crate) async fn await_subtasks(&self, subtasks: &[TaskId]) -> Result<SubtaskStates, ClientError> {
+        let Lease { task_id, attempt } = self.lease;
+        self.call(AwaitSubtasks { task_id, attempt, subtasks: subtasks.to_vec(), any: false }).await
+    }
+
+    /// What a task answered; its fault, when it failed or was cancelled.
+    pub(crate) async fn task_result(&self, task_id: TaskId) -> Result<Value, ClientError> {
+        self.call(GetTaskResult { task_id, raise_fault: true }).await
     }
 
     /// URLs for log parts.

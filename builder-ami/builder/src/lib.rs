@@ -5,6 +5,7 @@
 //! - `handlers`: one a task method.
 //! - `buildroot`: mock, or dnf and bubblewrap; what the hub is told of a buildroot.
 //! - `scm`, `srpm`: sources and what is refused.
+//! - `subtask`: tasks that tasks make.
 //! - `logs`, `upload`, `fetch`: bytes out and in.
 //! - `process`, `mounts`: programs and mounts, and getting rid of them.
 
@@ -20,6 +21,7 @@ mod mounts;
 mod process;
 mod scm;
 mod srpm;
+mod subtask;
 #[cfg(test)]
 mod testing;
 mod upload;
@@ -27,4 +29,4 @@ mod upload;
 mod buildroot;
 
 pub use config::{Config, ConfigError};
-pub use daemon::{RunError, run};
+pub use daemon::{Ended, RunError, run};

@@ -3,12 +3,16 @@
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use toji_builder::Ended;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// The status that asks whoever started it to start it anew.
+const RESTART: u8 = 75;
+
 /// Takes build tasks from a toji hub and runs them.
 ///
-/// Ends by SIGTERM or SIGINT, handing its tasks back, or when it was drained.
+/// Ends by SIGTERM or SIGINT, handing its tasks back, when it was drained, or with status 75 when it is to be started anew.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -32,7 +36,8 @@ async fn main() -> ExitCode {
         log.init()
     }
     match run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Stopped | Ended::Drained) => ExitCode::SUCCESS,
+        Ok(Ended::Restart) => ExitCode::from(RESTART),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -40,7 +45,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> anyhow::Result<()> {
+async fn run(args: Args) -> anyhow::Result<Ended> {
     let config = toji_builder::Config::load(&args.config)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = async move {

@@ -31,6 +31,7 @@ use crate::{
     config::Config,
     context::{Facts, Machine, TaskContext},
     hub::TaskHub,
+    subtask::Waits,
 };
 
 /// A task that the hub gives to somebody else at the first heartbeat.
@@ -62,6 +63,8 @@ struct HubState {
     /// Queues by path, each with its messages; a message is its own receipt.
     queues: Mutex<HashMap<String, VecDeque<String>>>,
     changed: Notify,
+    /// What any task answered.
+    result: Mutex<Result<Json_, String>>,
     /// Tokens that count.
     token: Mutex<String>,
 }
@@ -116,7 +119,8 @@ impl Lab {
         };
         let lease = Lease { task_id: task.id, attempt: 1 };
         let client = Client::new(&self.hub.state.address, Some("t")).unwrap();
-        TaskContext::new(task, TaskHub::new(client, lease), Arc::clone(&self.machine))
+        let waits = Arc::new(Waits::new(tokio::sync::watch::Sender::new(())));
+        TaskContext::new(task, TaskHub::new(client, lease), Arc::clone(&self.machine), waits)
     }
 
     /// Makes a source RPM of a spec and puts it below `work/`. Answers its path there.
@@ -154,6 +158,7 @@ impl FakeHub {
             free: Mutex::default(),
             queues: Mutex::default(),
             changed: Notify::new(),
+            result: Mutex::new(Ok(json!(null))),
             token: Mutex::new("first".to_owned()),
         });
         fs::create_dir_all(&state.work).unwrap();
@@ -201,6 +206,11 @@ impl FakeHub {
         *self.state.token.lock().unwrap() = "second".to_owned();
     }
 
+    /// Sets what any task answered.
+    pub(crate) fn set_result(&self, result: Result<Json_, String>) {
+        *self.state.result.lock().unwrap() = result;
+    }
+
     /// A path below `work/`.
     pub(crate) fn work(&self, path: &str) -> PathBuf {
         self.state.work.join(path)
@@ -221,6 +231,13 @@ impl FakeHub {
     /// Sets the build tag's further settings.
     pub(crate) fn set_extra(&self, extra: Json_) {
         *self.state.extra.lock().unwrap() = extra;
+    }
+}
+
+impl HubState {
+    /// How often a method was told.
+    fn told(&self, method: &str) -> usize {
+        self.calls.lock().unwrap().iter().filter(|(name, _)| name == method).count()
     }
 }
 
@@ -272,6 +289,30 @@ async fn call(
             "maven_include_all": false, "perm": null, "perm_id": null, "extra": *hub.extra.lock().unwrap(),
             "config_inheritance": {"extra": {}, "arches": null},
         }),
+        "getTag" => json!({
+            "id": 2, "name": "demo-build", "arches": "x86_64", "locked": false, "maven_support": false,
+            "maven_include_all": false, "perm": null, "perm_id": null, "extra": {},
+        }),
+        // No repo will do, so that it is waited for; the task that waits answers one.
+        "repo.get" => json!(null),
+        "host.startSubtask" => json!(1000 + hub.told("host.startSubtask")),
+        "host.awaitSubtasks" => {
+            // The first time nothing has ended, and the task is woken.
+            let subtasks = told["subtasks"].clone();
+            if hub.told("host.awaitSubtasks") == 1 {
+                hub.queues.lock().unwrap().entry("/own".to_owned()).or_default().push_back(
+                    json!({"order": "wake", "task_id": task, "attempt": told["attempt"]}).to_string(),
+                );
+                hub.changed.notify_waiters();
+                json!({"finished": [], "unfinished": subtasks})
+            } else {
+                json!({"finished": subtasks, "unfinished": []})
+            }
+        }
+        "getTaskResult" => match hub.result.lock().unwrap().clone() {
+            Ok(result) => result,
+            Err(said) => return (StatusCode::BAD_REQUEST, Json(json!({"detail": said, "faultCode": 1005}))).into_response(),
+        },
         "getExternalRepoList" => json!([]),
         "host.newBuildRoot" => json!(5),
         "getAverageBuildDuration" => json!(9600.0),
@@ -293,6 +334,7 @@ async fn call(
         | "host.setBuildRootState"
         | "host.updateBuildRootList"
         | "host.finishUpload"
+        | "host.detach"
         | "host.setTaskWeight"
         | "host.closeTask"
         | "host.failTask"

@@ -1,6 +1,6 @@
 //! What a builder says to the hub. Koji's names where it has them; every write for a task names the attempt, too.
 
-use super::method;
+use super::{Named, method};
 use crate::{
     id::{BuildrootId, ExternalRepoId, HostId, RepoId, TaskId, UserId},
     queue_name::QueueUrls,
@@ -107,6 +107,15 @@ pub struct Heartbeat {
     pub orders: Vec<Order>,
     /// Take nothing more, and stop when all is done.
     pub drain: bool,
+}
+
+/// How far the subtasks are that a task waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct SubtaskStates {
+    /// Those that have ended, well or badly.
+    pub finished: Vec<TaskId>,
+    /// Those that have not.
+    pub unfinished: Vec<TaskId>,
 }
 
 /// A file to be uploaded for a task.
@@ -234,6 +243,44 @@ method! {
         weight "weight": f64 = required,
         /// The attempt.
         attempt "attempt": i32 = required,
+    }
+
+    /// Makes a task below one that this builder holds, for any builder to run. One of that label that is there already is the answer:
+    /// so a second attempt meets the subtasks of the first.
+    StartSubtask = "host.startSubtask", Host, Write => TaskId {
+        /// The task that makes it.
+        task_id "task_id": TaskId = required,
+        /// The attempt.
+        attempt "attempt": i32 = required,
+        /// What is to be done: what builders do, or `waitrepo`.
+        method "method": String = required,
+        /// Its arguments.
+        arglist "arglist": Vec<Value> = required,
+        /// Its name among the task's subtasks.
+        label "label": String = required,
+        /// `arch`, `channel`, `priority`, `weight`; without them the parent's, and its method's.
+        opts "opts": Named = named,
+    }
+
+    /// Waits for subtasks: until enough of them have ended, the task weighs nothing. Its host is told by [`HostOrder::Wake`] to ask
+    /// again whenever one ends.
+    ///
+    /// [`HostOrder::Wake`]: crate::queue_name::HostOrder::Wake
+    AwaitSubtasks = "host.awaitSubtasks", Host, Write => SubtaskStates {
+        /// The task that waits.
+        task_id "task_id": TaskId = required,
+        /// The attempt.
+        attempt "attempt": i32 = required,
+        /// Which subtasks of it.
+        subtasks "subtasks": Vec<TaskId> = required,
+        /// One that has ended is enough; else it takes all.
+        any "any": bool = no,
+    }
+
+    /// Tells that a builder has ended, and will not come back before it attaches again.
+    DetachHost = "host.detach", Host, Write => () {
+        /// Why.
+        reason "reason": String = required,
     }
 
     /// URLs for the next numbered log parts of a task, to be PUT in order.

@@ -16,7 +16,9 @@ pub mod dependant_task;
 pub mod dist_repo;
 pub mod new_repo;
 pub mod rebuild_srpm;
+pub mod restart;
 pub mod restart_hosts;
+pub mod restart_verify;
 pub mod runroot;
 pub mod save_failed_tree;
 pub mod tag_build;
@@ -130,7 +132,9 @@ fn find(method: &str) -> Option<Traits> {
         dist_repo::DistRepoTask,
         new_repo::NewRepoTask,
         rebuild_srpm::RebuildSrpmTask,
+        restart::RestartTask,
         restart_hosts::RestartHostsTask,
+        restart_verify::RestartVerifyTask,
         runroot::RunRootTask,
         save_failed_tree::SaveFailedTreeTask,
         tag_build::TagBuildTask,
@@ -142,6 +146,13 @@ fn find(method: &str) -> Option<Traits> {
 pub fn traits_of(method: &str) -> (f64, bool) {
     find(method).map_or((1.0, false), |traits| (traits.weight, traits.coordinated))
 }
+
+/// Kinds of tasks that are for one host alone: no other can do them in its place.
+pub const PINNED: [&str; 3] = [
+    restart::RestartTask::METHOD,
+    restart_verify::RestartVerifyTask::METHOD,
+    save_failed_tree::SaveFailedTreeTask::METHOD,
+];
 
 /// The method's name and parameters; None for one that is not known.
 pub fn params_of(method: &str) -> Option<(&'static str, &'static [Param])> {

@@ -1,4 +1,4 @@
-//! `restartHosts`: restarts builders when they have finished what they run.
+//! `restartHosts`: restarts builders when they have finished what they run. A parent: it only coordinates.
 
 use super::task_method;
 use crate::value::Map;

@@ -22,4 +22,5 @@ mod scan;
 mod signatures;
 mod signing;
 mod storm;
+mod subtasks;
 mod world;

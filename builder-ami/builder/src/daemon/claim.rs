@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     runner,
-    running::{Room, Running, lease},
+    running::{Room, Running, Taken, lease},
 };
 use crate::{
     context::{Machine, TaskContext},
@@ -106,7 +106,7 @@ impl Claimer {
 
     fn start(self: &Arc<Self>, task: ClaimedTask) {
         let hub = TaskHub::new(self.client.clone(), lease(&task));
-        let Some(stopped) = self.running.add(&task) else {
+        let Some(Taken { stopped, waits }) = self.running.add(&task) else {
             if self.running.is_stopping() {
                 // The lease runs out if this does not arrive.
                 tokio::spawn(async move { hub.hand_back("the builder is shutting down", false).await });
@@ -114,7 +114,7 @@ impl Claimer {
             return;
         };
         let (claimer, running) = (Arc::clone(self), Arc::clone(&self.running));
-        let ctx = TaskContext::new(task, hub, Arc::clone(&self.machine));
+        let ctx = TaskContext::new(task, hub, Arc::clone(&self.machine), waits);
         tokio::spawn(async move {
             let lease = lease(&ctx.task);
             runner::run(&ctx, stopped).await;

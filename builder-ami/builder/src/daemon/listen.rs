@@ -106,6 +106,7 @@ async fn hear_orders(
             match serde_json::from_str(&message.body) {
                 Ok(HostOrder::Claim) => claimer.wake(),
                 Ok(HostOrder::Cancel { task_id, attempt }) => running.stop(Lease { task_id, attempt }, Stop::Canceled),
+                Ok(HostOrder::Wake { task_id, attempt }) => running.wake(Lease { task_id, attempt }),
                 Ok(HostOrder::Drain) => {
                     let _ = requests.send(Request::Drain).await;
                 }

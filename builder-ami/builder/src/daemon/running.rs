@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use toji_protocol::{
@@ -10,6 +10,8 @@ use toji_protocol::{
     method::worker::{ClaimedTask, Lease},
 };
 use tokio::sync::watch;
+
+use crate::subtask::Waits;
 
 /// Cancel orders for tasks that are not here yet are remembered; so many.
 const EARLY_ORDERS: usize = 64;
@@ -60,6 +62,15 @@ struct State {
 struct Entry {
     weight: f64,
     stop: watch::Sender<Option<Stop>>,
+    waits: Arc<Waits>,
+}
+
+/// A task that was taken.
+pub(super) struct Taken {
+    /// Says when it is to stop.
+    pub(super) stopped: watch::Receiver<Option<Stop>>,
+    /// Whether it waits for subtasks.
+    pub(super) waits: Arc<Waits>,
 }
 
 /// The right to one claim. Given back when dropped.
@@ -97,9 +108,10 @@ impl Running {
 
     fn has_room(&self, state: &State) -> bool {
         // The hub decides what fits; this is only whether asking makes sense.
-        let load: f64 = state.tasks.values().map(|task| task.weight).sum();
-        let jobs = state.tasks.len() + state.claims;
-        let fits = state.tasks.is_empty() || load < state.capacity;
+        let busy = || state.tasks.values().filter(|task| !task.waits.is_waiting());
+        let load: f64 = busy().map(|task| task.weight).sum();
+        let jobs = busy().count() + state.claims;
+        let fits = busy().next().is_none() || load < state.capacity;
         state.phase == Phase::Taking && state.has_space && jobs < self.max_jobs && fits
     }
 
@@ -137,7 +149,7 @@ impl Running {
     }
 
     /// Notes a task that was claimed. None when it is here already, or the builder stops.
-    pub(super) fn add(&self, task: &ClaimedTask) -> Option<watch::Receiver<Option<Stop>>> {
+    pub(super) fn add(&self, task: &ClaimedTask) -> Option<Taken> {
         let lease = lease(task);
         self.change(|state| {
             if state.phase == Phase::Stopping || state.tasks.contains_key(&lease) {
@@ -145,8 +157,9 @@ impl Running {
             }
             let early = state.early.iter().find(|(early, _)| *early == lease).map(|(_, stop)| *stop);
             let (stop, stopped) = watch::channel(early);
-            state.tasks.insert(lease, Entry { weight: task.weight, stop });
-            Some(stopped)
+            let waits = Arc::new(Waits::new(self.changes.clone()));
+            state.tasks.insert(lease, Entry { weight: task.weight, stop, waits: Arc::clone(&waits) });
+            Some(Taken { stopped, waits })
         })
     }
 
@@ -178,6 +191,13 @@ impl Running {
                 state.early.drain(..old);
             }
         });
+    }
+
+    /// A subtask of an attempt has ended.
+    pub(super) fn wake(&self, lease: Lease) {
+        if let Some(task) = self.state().tasks.get(&lease) {
+            task.waits.wake();
+        }
     }
 
     /// Stops everything.
@@ -290,7 +310,7 @@ mod tests {
     #[test]
     fn orders_meet_their_attempt() {
         let running = Running::new(2.0, 10);
-        let stopped = running.add(&task(1, 2, 1.0)).unwrap();
+        let stopped = running.add(&task(1, 2, 1.0)).unwrap().stopped;
         running.stop(lease(&task(1, 1, 1.0)), Stop::Canceled);
         assert_eq!(*stopped.borrow(), None, "an order for an older attempt");
         running.stop(lease(&task(1, 2, 1.0)), Stop::Canceled);
@@ -298,7 +318,7 @@ mod tests {
         assert_eq!(*stopped.borrow(), Some(Stop::Canceled), "the first reason stands");
         // The order overtook the claim's answer.
         running.stop(lease(&task(2, 1, 1.0)), Stop::Canceled);
-        assert_eq!(*running.add(&task(2, 1, 1.0)).unwrap().borrow(), Some(Stop::Canceled));
+        assert_eq!(*running.add(&task(2, 1, 1.0)).unwrap().stopped.borrow(), Some(Stop::Canceled));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use crate::testing::{LOST, Lab};
 struct Daemon {
     lab: Lab,
     stop: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), RunError>>,
+    ended: JoinHandle<Result<Ended, RunError>>,
 }
 
 /// A builder that has attached; None where the tests do not run as root.
@@ -25,7 +25,7 @@ async fn daemon(prepare: impl FnOnce(&Lab)) -> Option<Daemon> {
     Some(Daemon { lab, stop, ended })
 }
 
-fn start(lab: &Lab) -> (oneshot::Sender<()>, JoinHandle<Result<(), RunError>>) {
+fn start(lab: &Lab) -> (oneshot::Sender<()>, JoinHandle<Result<Ended, RunError>>) {
     let (stop, stopped) = oneshot::channel();
     let config = lab.machine.config.clone();
     let ended = tokio::spawn(run(config, async move {
@@ -115,7 +115,8 @@ async fn a_drained_builder_ends_its_tasks_and_stops() {
     hub.send("own", json!({"order": "drain"}));
     hub.until_told("DeleteMessage", 1).await;
     hub.add_task(2, "sleep", json!([0]));
-    ended.await.unwrap().unwrap();
+    assert_eq!(ended.await.unwrap().unwrap(), Ended::Drained);
+    assert_eq!(hub.told("host.detach"), [json!({"reason": "it was drained"})]);
     let closed = hub.told("host.closeTask");
     assert_eq!((closed.len(), &closed[0]["task_id"]), (1, &json!(1)));
     assert!(hub.told("host.handBack").is_empty());
@@ -147,4 +148,66 @@ async fn identities() {
     config.enrol_token_file = None;
     let error = run(config, std::future::pending()).await.unwrap_err();
     assert!(error.to_string().contains("TOJI_ENROL_TOKEN"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_waits_for_its_subtasks() {
+    let Some(Daemon { lab, stop, ended }) = daemon(|lab| lab.hub.add_task(1, "waittest", json!([2, 0]))).await else {
+        return;
+    };
+    let hub = &lab.hub;
+    // It is told by its own queue that there is something to look at.
+    let closed = hub.until_told("host.closeTask", 1).await;
+    assert_eq!(hub.told("host.awaitSubtasks").len(), 2);
+    assert_eq!(hub.told("host.awaitSubtasks")[0]["subtasks"], json!([1001, 1002]));
+    let labels: Vec<_> = hub.told("host.startSubtask").iter().map(|told| told["label"].clone()).collect();
+    assert_eq!(labels, [json!("sleep 0"), json!("sleep 1")]);
+    assert!(closed[0]["response"].as_str().unwrap().contains("<array>"));
+
+    hub.set_result(Err("the child has died".to_owned()));
+    hub.add_task(2, "subtask", json!([3]));
+    hub.add_task(3, "fork", json!([2000]));
+    hub.add_task(4, "fork", json!([2, 0]));
+    hub.send("bin", bell(2));
+    let failed = hub.until_told("host.failTask", 2).await;
+    let said = |id: i64| {
+        let of = failed.iter().find(|told| told["task_id"] == id).unwrap();
+        of["response"].as_str().unwrap().to_owned()
+    };
+    assert!(said(2).contains("the child has died") && said(2).contains("<int>1005</int>"), "{}", said(2));
+    assert!(said(3).contains("fork takes a number of tasks, 0 to 1000"), "{}", said(3));
+    hub.until_told("host.closeTask", 2).await;
+    stop.send(()).unwrap();
+    assert_eq!(ended.await.unwrap().unwrap(), Ended::Stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_ends_what_runs_first() {
+    let Some(Daemon { lab, stop: _stop, ended }) = daemon(|lab| lab.hub.add_task(1, "sleep", json!([0.5]))).await
+    else {
+        return;
+    };
+    let hub = &lab.hub;
+    hub.add_task(2, "restart", json!([{"id": 9, "name": "another"}]));
+    hub.send("own", json!({"order": "claim"}));
+    let failed = hub.until_told("host.failTask", 1).await;
+    assert!(failed[0]["response"].as_str().unwrap().contains("for the host another"));
+    hub.add_task(3, "restart", json!([{"id": 3, "name": "b"}]));
+    hub.send("own", json!({"order": "claim"}));
+    assert_eq!(ended.await.unwrap().unwrap(), Ended::Restart);
+    let closed = hub.told("host.closeTask");
+    assert_eq!(closed.len(), 2, "the one that ran has ended: {closed:?}");
+    let restart = closed.iter().find(|told| told["task_id"] == 3).unwrap()["response"].as_str().unwrap();
+    let life = restart.split("<string>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+
+    // A daemon that was not started since says so; the next one is another.
+    for (answered, well) in [(json!(life), true), (json!(null), true)] {
+        hub.set_result(Ok(answered));
+        let ended = hub.told("host.closeTask").len();
+        hub.add_task(4, "restartVerify", json!([3, {"id": 3, "name": "b"}]));
+        let (stop, done) = start(&lab);
+        assert_eq!(hub.until_told("host.closeTask", ended + 1).await.len() == ended + 1, well);
+        stop.send(()).unwrap();
+        done.await.unwrap().unwrap();
+    }
 }

@@ -1,4 +1,5 @@
-//! Parent tasks as state machines: `build`, `chainbuild`, `tagBuild`, `newRepo`, `waitrepo`, `dependantTask`.
+//! Parent tasks as state machines: `build`, `chainbuild`, `tagBuild`, `newRepo`, `waitrepo`, `dependantTask`,
+//! `restartHosts`.
 //!
 //! A step is a function of the task's row and its children. It locks the task, reads the children, does what is next, and commits;
 //! children are unique by (parent, label), so a step that runs twice does nothing twice. What speaks to S3 runs between two
@@ -10,6 +11,7 @@ mod build;
 mod chain_build;
 mod dependant_task;
 mod new_repo;
+mod restart_hosts;
 mod tag_build;
 mod wait_repo;
 
@@ -32,7 +34,7 @@ use toji_protocol::{
 use crate::{
     Error, Hub, Result,
     call::{Cx, retry_deadlocks},
-    task::{TaskRow, advance_parent, cancel_children, decode_request, decode_result, sql},
+    task::{TaskRow, advance_parent, cancel_children, decode_request, decode_result, sql, subtask},
 };
 
 /// Looks at a task of the coordinator's own, and does what is next. Safe to run at any time, twice at once.
@@ -41,7 +43,10 @@ use crate::{
 /// When something is away: to be run again. What is wrong with the task itself fails the task.
 pub async fn advance(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> {
     let row = sql::get(&mut *hub.pool.acquire().await?, task).await?;
-    let Some(row) = row.filter(|row| row.coordinated && !row.state.is_final()) else { return Ok(()) };
+    let Some(row) = row.filter(|row| !row.state.is_final()) else { return Ok(()) };
+    if !row.coordinated {
+        return retry_deadlocks(|| wake(hub, task, now)).await;
+    }
     let step = retry_deadlocks(|| step(hub, &row, now)).await;
     match step {
         Ok(()) => Ok(()),
@@ -60,6 +65,13 @@ pub async fn advance(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> 
     }
 }
 
+/// A parent that a builder runs: it takes its next step itself.
+async fn wake(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> {
+    let mut cx = Cx::internal(hub, now).await?;
+    subtask::wake(&mut cx, task).await?;
+    cx.commit().await
+}
+
 /// A step under way. Boxed, so that the compiler looks at each kind of task alone.
 type Step<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
@@ -72,7 +84,7 @@ fn step<'a>(hub: &'a Hub, row: &'a TaskRow, now: DateTime<Utc>) -> Step<'a> {
         WaitRepoTask::METHOD => Box::pin(wait_repo::step(hub, row.id, now)),
         DependantTask::METHOD => Box::pin(dependant_task::step(hub, row.id, now)),
         DistRepoTask::METHOD => refuse("this hub cannot make dist repos yet"),
-        RestartHostsTask::METHOD => refuse("builders are restarted by their machines: systemctl restart toji-builder"),
+        RestartHostsTask::METHOD => Box::pin(restart_hosts::step(hub, row.id, now)),
         other => {
             let error = Error::invalid(format!("the hub runs no tasks of method {other}"));
             Box::pin(std::future::ready(Err(error)))

@@ -34,7 +34,7 @@ pub struct Load {
     pub capacity: f64,
     /// The sum of weights of its tasks that do not wait for children.
     pub weight: f64,
-    /// How many tasks it has.
+    /// How many tasks it has that do not wait for children: those that do must not keep their children out.
     pub tasks: i64,
     /// The most it has at once.
     pub max_tasks: i64,
@@ -183,7 +183,8 @@ async fn load(conn: &mut PgConnection, host: HostId) -> Result<Option<Load>> {
         r#"SELECT capacity, enabled AND NOT draining AS "is_open!", max_jobs,
                (SELECT coalesce(sum(weight) FILTER (WHERE waiting IS NOT TRUE), 0) FROM task
                 WHERE host_id = $1 AND state = 1) AS "weight!",
-               (SELECT count(*) FROM task WHERE host_id = $1 AND state = 1) AS "tasks!"
+               (SELECT count(*) FILTER (WHERE waiting IS NOT TRUE) FROM task
+                WHERE host_id = $1 AND state = 1) AS "tasks!"
            FROM host JOIN host_config ON host_config.host_id = host.id AND active WHERE host.id = $1"#,
         host.0
     )

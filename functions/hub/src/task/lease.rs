@@ -9,10 +9,11 @@ use toji_protocol::{
     method::worker::{CloseTask, FailTask, HandBack, Heartbeat, HeartbeatCall, Lease, Order, SetTaskWeight},
     queue_name::Bin,
     state::TaskState,
+    task::PINNED,
     xmlrpc,
 };
 
-use super::{advance_parent, ring};
+use super::{advance_parent, cancel_children, ring};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
@@ -115,6 +116,10 @@ async fn end(cx: &mut Cx, task: TaskId, attempt: i32, state: TaskState, result: 
     .await?;
     match ended {
         Some(row) => {
+            if state == TaskState::Failed {
+                // nobody is left who would want what its subtasks make
+                cancel_children(cx, task).await?;
+            }
             advance_parent(cx, row.parent.map(TaskId));
             Ok(())
         }
@@ -163,18 +168,22 @@ impl Handle for HandBack {
         let conn = cx.db().await?;
         let row = sqlx::query!(
             r#"WITH freed AS (
-                   UPDATE task SET state = 0, host_id = NULL, claim_id = NULL, lease_expires_at = NULL, start_time = NULL,
-                       free_since = $4, waiting = NULL
-                   WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3 RETURNING id, channel_id, arch
+                   UPDATE task SET state = CASE WHEN $5 AND method = ANY($6) THEN 4 ELSE 0 END,
+                       host_id = CASE WHEN $5 AND method = ANY($6) THEN host_id END,
+                       claim_id = NULL, lease_expires_at = NULL, start_time = NULL, free_since = $4, waiting = NULL
+                   WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3 RETURNING id, channel_id, arch, state
                ), run AS (
                    UPDATE task_run SET end_time = $4, outcome = 'freed' WHERE task_id = $1 AND attempt = $3
                        AND EXISTS (SELECT 1 FROM freed)
                )
-               SELECT channel_id, arch FROM freed"#,
+               SELECT channel_id, arch, state FROM freed"#,
             self.task_id.0,
             host.0,
             self.attempt,
-            now
+            now,
+            // what is for this host alone waits for it, unless it cannot do it at all
+            !self.refuse,
+            &PINNED.map(str::to_owned)
         )
         .fetch_optional(&mut *conn)
         .await?;
@@ -194,7 +203,8 @@ impl Handle for HandBack {
         let what = if self.refuse { "Refused by its host" } else { "Handed back by its host" };
         log::note(conn, Some(self.task_id), Some(host), &format!("{what}: {}", self.reason), now).await?;
         tracing::info!(task = %self.task_id, %host, reason = self.reason, "handed back");
-        ring(cx, self.task_id, false, None, &Bin::new(row.channel_id.into(), &row.arch));
+        let pinned = (row.state == 4).then_some(host);
+        ring(cx, self.task_id, false, pinned, &Bin::new(row.channel_id.into(), &row.arch));
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! - [`lease`]: it holds it by heartbeats, and ends it
 //! - [`cancel`]: somebody stops it, with everything below
 //! - [`rescue`]: its builder was lost, or its message was
+//! - `subtask`: what it runs makes tasks of its own, and waits for them
 //! - `chroot`: asking for a command in a chroot, and for what a failed build has left
 //! - [`output`]: its files and logs, while it runs and after
 //!
@@ -20,6 +21,7 @@ pub mod output;
 pub mod rescue;
 mod show;
 pub(crate) mod sql;
+pub(crate) mod subtask;
 
 pub use admin::resubmit;
 pub use cancel::cancel;

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use toji_protocol::{
     id::{HostId, TaskId},
     queue_name::{Advance, Bell, Bin, HostOrder, QueueName},
+    task::{PINNED, TaskMethod, restart_hosts::RestartHostsTask},
     xmlrpc,
 };
 
@@ -97,7 +98,7 @@ async fn free_lost(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
 async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bool> {
     let mut cx = Cx::internal(hub, now).await?;
     let row = sqlx::query!(
-        r#"SELECT task.attempt, task.host_id, task.channel_id, task.arch, task.parent, host.name AS "host_name?"
+        r#"SELECT task.attempt, task.host_id, task.channel_id, task.arch, task.parent, task.method, host.name AS "host_name?"
            FROM task LEFT JOIN host ON host.id = task.host_id
            WHERE task.id = $1 AND state = 1 AND NOT coordinated AND lease_expires_at < $2 FOR UPDATE OF task"#,
         task.0,
@@ -138,15 +139,18 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
         advance_parent(&mut cx, row.parent.map(TaskId));
     } else {
         sqlx::query!(
-            "UPDATE task SET state = 0, host_id = NULL, claim_id = NULL, lease_expires_at = NULL, start_time = NULL,
-                 waiting = NULL, free_since = $2 WHERE id = $1",
+            "UPDATE task SET state = CASE WHEN method = ANY($3) THEN 4 ELSE 0 END,
+                 host_id = CASE WHEN method = ANY($3) THEN host_id END, claim_id = NULL, lease_expires_at = NULL,
+                 start_time = NULL, waiting = NULL, free_since = $2 WHERE id = $1",
             task.0,
-            now
+            now,
+            &PINNED.map(str::to_owned)
         )
         .execute(cx.db().await?)
         .await?;
         log::note(cx.db().await?, Some(task), row.host_id.map(HostId), "Builder lost: freed", now).await?;
-        ring(&mut cx, task, false, None, &Bin::new(row.channel_id.into(), &row.arch));
+        let pinned = row.host_id.map(HostId).filter(|_| PINNED.contains(&row.method.as_str()));
+        ring(&mut cx, task, false, pinned, &Bin::new(row.channel_id.into(), &row.arch));
     }
     if let Some(id) = row.host_id {
         // should it only have been out of reach, it is to stop
@@ -161,13 +165,15 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
 async fn free_unassigned(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     let mut cx = Cx::internal(hub, now).await?;
     let rows = sqlx::query!(
-        "WITH late AS (SELECT id, host_id FROM task WHERE state = 4 AND free_since < $1 FOR UPDATE), log AS (
+        "WITH late AS (SELECT id, host_id FROM task WHERE state = 4 AND free_since < $1 AND NOT method = ANY($3)
+             FOR UPDATE), log AS (
              INSERT INTO scheduler_log_messages (task_id, host_id, msg_time, msg)
              SELECT id, host_id, $2, 'Not taken by its host in time: freed' FROM late)
          UPDATE task SET state = 0, host_id = NULL, free_since = $2 FROM late WHERE task.id = late.id
          RETURNING task.id, channel_id, arch",
         now - ASSIGN_TIMEOUT,
-        now
+        now,
+        &PINNED.map(str::to_owned)
     )
     .fetch_all(cx.db().await?)
     .await?;
@@ -203,14 +209,16 @@ async fn ring_again(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     Ok(rung)
 }
 
-/// Has the coordinator look again at parents that wait for nothing that lives.
+/// Has the coordinator look again at parents that wait for nothing that lives, and at those that wait only for so long.
 async fn advance_again(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     let parents = sqlx::query_scalar!(
         "SELECT id FROM task WHERE coordinated AND state IN (0, 1) AND create_time < $1
-             AND NOT EXISTS (SELECT 1 FROM task child WHERE child.parent = task.id AND child.state IN (0, 1, 4))
+             AND (method = $2 OR
+                  NOT EXISTS (SELECT 1 FROM task child WHERE child.parent = task.id AND child.state IN (0, 1, 4)))
              AND NOT EXISTS (SELECT 1 FROM task child WHERE child.parent = task.id AND child.completion_time > $1)
          ORDER BY id LIMIT 500",
-        now - GRACE
+        now - GRACE,
+        RestartHostsTask::METHOD
     )
     .fetch_all(&hub.pool)
     .await?;

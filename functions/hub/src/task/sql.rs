@@ -234,6 +234,21 @@ pub(super) async fn insert(conn: &mut PgConnection, new: &Insert<'_>) -> Result<
     Ok(row.map(|row| (TaskId(row.id), ChannelId(row.channel_id))))
 }
 
+/// Notes whether a task waits for its children, and which of them it has waited for.
+pub(super) async fn set_waiting(
+    conn: &mut PgConnection,
+    task: TaskId,
+    waits: bool,
+    finished: &[TaskId],
+) -> Result<()> {
+    let finished: Vec<i64> = finished.iter().map(|id| id.0).collect();
+    sqlx::query!("UPDATE task SET waiting = $2 WHERE id = $1", task.0, waits).execute(&mut *conn).await?;
+    sqlx::query!("UPDATE task SET awaited = false WHERE parent = $1 AND id = ANY($2) AND awaited", task.0, &finished)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn by_label(conn: &mut PgConnection, parent: TaskId, label: &str) -> Result<Option<TaskId>> {
     let id = sqlx::query_scalar!("SELECT id FROM task WHERE parent = $1 AND label = $2", parent.0, label)
         .fetch_optional(conn)

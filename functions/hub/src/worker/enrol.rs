@@ -3,7 +3,7 @@
 use toji_protocol::{
     method::{
         host::DrainHost,
-        worker::{AttachHost, Attached, EnrolHost, Enrolled},
+        worker::{AttachHost, Attached, DetachHost, EnrolHost, Enrolled},
     },
     queue_name::{Bin, BinQueue, HostOrder, QueueName, QueueUrls},
 };
@@ -11,7 +11,9 @@ use toji_protocol::{
 use crate::{
     Error, Result,
     call::{Cx, Handle},
-    channel, host, user,
+    channel, host,
+    scheduler::log,
+    user,
 };
 
 /// The version of the host protocol that is spoken.
@@ -108,6 +110,15 @@ impl Handle for AttachHost {
             queues: hub.queue_credentials.issue(id, urls).await?,
             lease_seconds: hub.config.lease.num_seconds(),
         })
+    }
+}
+
+impl Handle for DetachHost {
+    async fn handle(self, cx: &mut Cx) -> Result<()> {
+        let (id, now) = (cx.caller.host()?, cx.now);
+        let conn = cx.db().await?;
+        sqlx::query!("UPDATE host SET ready = false, update_time = $2 WHERE id = $1", id.0, now).execute(&mut *conn).await?;
+        log::note(conn, None, Some(id), &format!("Its builder has ended: {}", self.reason), now).await
     }
 }
 

@@ -6,8 +6,9 @@ mod files;
 use toji_protocol::method::{
     host::DrainHost,
     worker::{
-        AttachHost, ClaimTask, CloseTask, EnrolHost, FailTask, FinishTaskUpload, HandBack, HeartbeatCall, LogUrls,
-        NewBuildroot, SetBuildrootList, SetBuildrootState, SetTaskWeight, StartTaskUpload, UpdateBuildrootList,
+        AttachHost, AwaitSubtasks, ClaimTask, CloseTask, DetachHost, EnrolHost, FailTask, FinishTaskUpload, HandBack,
+        HeartbeatCall, LogUrls, NewBuildroot, SetBuildrootList, SetBuildrootState, SetTaskWeight, StartSubtask,
+        StartTaskUpload, UpdateBuildrootList,
     },
 };
 
@@ -18,12 +19,15 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<EnrolHost>()
         .add::<DrainHost>()
         .add::<AttachHost>()
+        .add::<DetachHost>()
         .add::<ClaimTask>()
         .add::<HeartbeatCall>()
         .add::<HandBack>()
         .add::<CloseTask>()
         .add::<FailTask>()
         .add::<SetTaskWeight>()
+        .add::<StartSubtask>()
+        .add::<AwaitSubtasks>()
         .add::<LogUrls>()
         .add::<StartTaskUpload>()
         .add::<FinishTaskUpload>()
