@@ -12,10 +12,12 @@ mod contents;
 mod mock;
 mod origins;
 mod plan;
+mod remains;
 mod session;
 
 pub(crate) use bwrap::RootCache;
-pub(crate) use plan::{Group, Plan};
+pub(crate) use plan::{Bind, Group, Plan};
+pub(crate) use remains::{Kept, KeptTree, Remains};
 pub(crate) use session::{Finished, Session, Wish};
 
 /// A place where packages are built.
@@ -44,6 +46,18 @@ trait Buildroot: Send + Sync {
 
     /// Builds a source RPM for an architecture. Answers the RPMs and the source RPM.
     async fn build(&self, srpm: &Path, arch: &str) -> Result<Vec<PathBuf>, TaskError>;
+
+    /// Installs packages, by name or by what they provide.
+    async fn install(&self, packages: &[String]) -> Result<(), TaskError>;
+
+    /// Runs a program as the root of the chroot. What it says goes to `runroot.log`. Answers its status.
+    async fn run_as_root(&self, argv: &[&str], personality: bool) -> Result<i32, TaskError>;
+
+    /// Its root, seen from outside.
+    fn root(&self) -> PathBuf;
+
+    /// What has to be known of the root to look into it when the task is over.
+    fn remains(&self) -> Remains;
 
     /// Where its logs are.
     fn logs(&self) -> Vec<Source>;

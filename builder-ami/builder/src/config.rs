@@ -66,6 +66,55 @@ pub struct Config {
     /// How many filled roots are kept for the next tasks (bwrap only).
     #[serde(default = "default_kept_roots")]
     pub kept_roots: usize,
+    /// What failed tasks leave, for those who want to look.
+    #[serde(default)]
+    pub failed: FailedSettings,
+    /// Commands in chroots.
+    #[serde(default)]
+    pub runroot: RunrootSettings,
+}
+
+/// What failed tasks leave.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FailedSettings {
+    /// Seconds that a failed task's chroot is kept for `saveFailedTree`; 0 = not at all. When space runs short, it goes earlier.
+    pub keep: u64,
+    /// The most chroots that are kept.
+    pub most: usize,
+    /// Paths in chroots, with `*` and `?`, that are never handed out.
+    pub hide: Vec<String>,
+}
+
+impl Default for FailedSettings {
+    fn default() -> Self {
+        // Koji's four hours.
+        Self { keep: 4 * 60 * 60, most: 10, hide: Vec::new() }
+    }
+}
+
+/// Commands in chroots.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunrootSettings {
+    /// Folders of this machine that they may see.
+    pub mounts: Vec<MountSettings>,
+}
+
+/// A folder of this machine that commands in chroots may see.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountSettings {
+    /// Where it is inside.
+    pub path: PathBuf,
+    /// Where it is outside; as inside unless said.
+    pub source: Option<PathBuf>,
+    /// They may write to it.
+    #[serde(default)]
+    pub writable: bool,
+    /// They see it without asking.
+    #[serde(default)]
+    pub always: bool,
 }
 
 /// How buildroots are made.
@@ -135,6 +184,27 @@ pub enum ConfigError {
     },
 }
 
+impl MountSettings {
+    /// Where it is outside.
+    pub fn source(&self) -> &Path {
+        self.source.as_ref().unwrap_or(&self.path)
+    }
+
+    fn is_plain(&self) -> bool {
+        [self.path.as_path(), self.source()].into_iter().all(is_plain)
+    }
+}
+
+/// Whether a path is absolute, not the root itself, and has neither `..` nor what has a meaning in options of mounts.
+pub(crate) fn is_plain(path: &Path) -> bool {
+    use std::path::Component;
+    let mut steps = path.components();
+    steps.next() == Some(Component::RootDir)
+        && path != Path::new("/")
+        && steps.all(|step| matches!(step, Component::Normal(_)))
+        && !path.to_string_lossy().contains([':', ',', '\\', '"', '\'', '\n'])
+}
+
 impl Config {
     /// Reads the settings from a file.
     ///
@@ -199,6 +269,9 @@ impl Config {
         let work_dir = self.work_dir();
         if !work_dir.is_absolute() || work_dir.to_string_lossy().contains([':', ',', '\\', '"', '\'', '\n']) {
             return senseless("work_dir", "must be an absolute path without colons, commas, quotes or backslashes");
+        }
+        if let Some(mount) = self.runroot.mounts.iter().find(|mount| !mount.is_plain()) {
+            return senseless("runroot.mounts", &format!("has '{}', which is no plain absolute path", mount.path.display()));
         }
         if self.topurl.as_ref().is_some_and(|url| !url.contains("://")) {
             return senseless("topurl", "must be a URL");
@@ -266,6 +339,9 @@ mod tests {
             ("max_jobs = 0", "'max_jobs' must be at least 1"),
             ("work_dir = '/a:b'", "'work_dir' must be an absolute path"),
             ("topurl = 'x'", "'topurl' must be a URL"),
+            ("[[runroot.mounts]]\npath = '/a/../b'", "'runroot.mounts' has '/a/../b'"),
+            ("[[runroot.mounts]]\npath = '/a'\nsource = 'b'", "'runroot.mounts' has '/a'"),
+            ("[failed]\nkept = 1", "kept"),
             ("[scm]\nallowed = ['nohost']", "nohost"),
         ] {
             let error = parse(&format!("{LEAST}{more}")).unwrap_err();

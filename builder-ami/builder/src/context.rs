@@ -8,7 +8,13 @@ use std::{
 use toji_protocol::method::worker::ClaimedTask;
 use tokio::sync::watch;
 
-use crate::{buildroot::RootCache, config::Config, hub::TaskHub, process::Scope, subtask::Waits};
+use crate::{
+    buildroot::{Kept, RootCache},
+    config::Config,
+    hub::TaskHub,
+    process::Scope,
+    subtask::Waits,
+};
 
 /// What the hub has told about this host.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +34,8 @@ pub(crate) struct Machine {
     pub scope: Scope,
     /// Filled roots.
     pub roots: Arc<RootCache>,
+    /// What failed tasks have left.
+    pub kept: Arc<Kept>,
     /// Names this life of the builder; the next has another.
     pub life: String,
     /// Set when it is to start anew.
@@ -40,9 +48,10 @@ impl Machine {
     pub(crate) fn new(config: Config) -> Self {
         let work = config.work_dir();
         let scope = Scope::builder(&config.state_dir, &work);
-        let roots = Arc::new(RootCache::new(&work, config.kept_roots));
+        let kept = Arc::new(Kept::new(&work, config.failed.clone()));
+        let roots = Arc::new(RootCache::new(&work, config.kept_roots, Arc::clone(&kept)));
         let life = hex::encode(rand::random::<[u8; 8]>());
-        Self { config, scope, roots, life, restart: watch::Sender::new(false), facts: RwLock::default() }
+        Self { config, scope, roots, kept, life, restart: watch::Sender::new(false), facts: RwLock::default() }
     }
 
     /// What the hub has told about this host.

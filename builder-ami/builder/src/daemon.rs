@@ -39,6 +39,8 @@ const PROTOCOL: i64 = 1;
 const EARLY: Duration = Duration::from_secs(300);
 /// Tasks that are stopped, and what they leave, get this long to be cleared away at the end.
 const LAST_WORDS: Duration = Duration::from_secs(30);
+/// What is kept is looked through this often.
+const SWEEP: Duration = Duration::from_secs(60);
 /// The hub gets this long to hear that the builder ends.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -180,6 +182,7 @@ impl Daemon {
             Duration::from_secs_f64(self.attached.lease_seconds.max(1) as f64 / 3.0),
             self.requests.clone(),
         );
+        let sweeping = tokio::spawn(sweep_kept(Arc::clone(&self.machine)));
         let claiming = tokio::spawn(Arc::clone(&claimer).claim_when_woken());
         claimer.wake();
         let mut renewal = renewal(&self.attached);
@@ -222,6 +225,7 @@ impl Daemon {
             tracing::error!("not all was cleared away in time; the next start does it");
         }
         claiming.abort();
+        sweeping.abort();
         heart.abort();
         self.say_goodbye(ended).await;
         tracing::info!(?ended, "stopped");
@@ -247,6 +251,14 @@ impl Daemon {
     async fn listen(&self, claimer: &Arc<Claimer>) -> Listeners {
         let running = Arc::clone(&self.running);
         Listeners::start(&self.attached.queues, Arc::clone(claimer), running, self.requests.clone()).await
+    }
+}
+
+/// Deletes what was kept of failed tasks when its time is over.
+async fn sweep_kept(machine: Arc<Machine>) {
+    loop {
+        machine.kept.drop_old(std::time::SystemTime::now()).await;
+        tokio::time::sleep(SWEEP).await;
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) enum TaskError {
     /// The build is at fault: its sources, its spec, its requirements.
     #[error("{0}")]
     Build(String),
+    /// It took longer than it may.
+    #[error("{0}")]
+    TimedOut(String),
     /// The task cannot be done as it was asked for.
     #[error("{0}")]
     Invalid(String),
@@ -59,7 +62,7 @@ impl TaskError {
     /// The fault, as the hub keeps it.
     pub(crate) fn response(&self) -> String {
         let code = match self {
-            TaskError::Build(_) => BUILD,
+            TaskError::Build(_) | TaskError::TimedOut(_) => BUILD,
             TaskError::Hub(error) => error.code().unwrap_or(GENERIC),
             TaskError::Subtask { code, .. } => *code,
             TaskError::Invalid(_) | TaskError::Machine { .. } | TaskError::Request(_) => GENERIC,

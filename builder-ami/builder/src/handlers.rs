@@ -10,6 +10,8 @@ mod build_arch;
 mod build_srpm_from_scm;
 mod rebuild_srpm;
 mod restart;
+mod runroot;
+mod save_failed_tree;
 mod sleep;
 mod source;
 mod subtask;
@@ -40,6 +42,8 @@ pub(crate) fn all() -> Registry {
         &subtask::Fork,
         &subtask::WaitTest,
         &subtask::Nested,
+        &runroot::RunRoot,
+        &save_failed_tree::SaveFailedTree,
         &restart::Restart,
         &restart::RestartVerify,
     ])

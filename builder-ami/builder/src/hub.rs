@@ -10,8 +10,8 @@ use toji_protocol::{
         Method,
         build::GetAverageBuildDuration,
         external_repo::{GetExternalRepoList, TagExternalRepo},
-        repo::{Repo, RepoInfo},
-        tag::{BuildConfig, GetBuildConfig},
+        repo::{FindRepo, Repo, RepoInfo},
+        tag::{BuildConfig, GetBuildConfig, GetTag, Tag},
         task::GetTaskResult,
         upload::UploadPlan,
         worker::{
@@ -173,6 +173,16 @@ impl TaskHub {
     ) -> Result<(), ClientError> {
         let Lease { task_id, attempt } = self.lease;
         self.call(UpdateBuildrootList { brootid, rpmlist, task_id, attempt }).await
+    }
+
+    /// A tag. It must be there.
+    pub(crate) async fn tag(&self, tag_info: Ref<TagId>) -> Result<Option<Tag>, ClientError> {
+        self.call(GetTag { tag_info, strict: true, event: None, blocked: false }).await
+    }
+
+    /// A repo of a tag that will do; None = it has to be waited for.
+    pub(crate) async fn current_repo(&self, tag: TagId) -> Result<Option<Repo>, ClientError> {
+        self.call(FindRepo { tag: Ref::Id(tag), min_event: None, at_event: None, opts: None }).await
     }
 
     /// A repo. It must be there.

@@ -34,6 +34,12 @@ pub(crate) fn unmount_below(dir: &Path) {
     }
 }
 
+/// Whether something is mounted just there.
+pub(crate) fn is_mounted(at: &Path) -> bool {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    points_below(&table, at).iter().any(|point| point == at)
+}
+
 fn points_below(mountinfo: &str, dir: &Path) -> Vec<PathBuf> {
     mountinfo
         .lines()

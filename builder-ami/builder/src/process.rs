@@ -5,5 +5,5 @@ mod command;
 mod kill;
 mod spawner;
 
-pub(crate) use command::Command;
+pub(crate) use command::{Command, Ended};
 pub(crate) use kill::{Scope, kill_all};

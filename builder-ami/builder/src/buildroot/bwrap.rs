@@ -22,12 +22,12 @@ use std::{
 use async_trait::async_trait;
 use toji_protocol::method::worker::InstalledRpm;
 
-use super::{Buildroot, Plan, contents, files_ending, only_srpm};
+use super::{Buildroot, Plan, Remains, contents, files_ending, only_srpm};
 use crate::{
     failure::{Doing, TaskError, with_last_words},
     logs::{Source, Stages},
     mounts,
-    process::{Command, Scope, kill_all},
+    process::{Command, Ended, Scope, kill_all},
     srpm,
 };
 
@@ -70,10 +70,6 @@ impl Bwrap {
         stages: Arc<Stages>,
     ) -> Self {
         Self { plan, dir, scope, host_name, cache, stages, pristine: std::sync::Mutex::default() }
-    }
-
-    fn root(&self) -> PathBuf {
-        self.dir.join("root")
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -121,13 +117,18 @@ impl Bwrap {
 
     /// Runs a program in the root as the user that builds, until the tag's time limit.
     async fn inside(&self, argv: &[&str], log: &str) -> Result<i32, TaskError> {
-        let what = || format!("running {} in the buildroot", argv.first().unwrap_or(&""));
+        let what = argv.first().unwrap_or(&"");
         let run = self.sandbox().command(argv).log(self.log(log)).run(&self.scope);
+        self.in_time(run, what, log).await
+    }
+
+    /// A program in the root, until the time limit. Answers its status.
+    async fn in_time(&self, run: impl Future<Output = io::Result<Ended>>, what: &str, log: &str) -> Result<i32, TaskError> {
         match tokio::time::timeout(Duration::from_secs(self.plan.timeout), run).await {
-            Ok(ended) => Ok(ended.doing(what)?.status),
+            Ok(ended) => Ok(ended.doing(|| format!("running {what} in the buildroot"))?.status),
             Err(_) => {
                 kill_all(&self.scope, Duration::ZERO).await;
-                Err(TaskError::Build(format!("{} was stopped after {} s; see {log}", what(), self.plan.timeout)))
+                Err(TaskError::TimedOut(format!("{what} was stopped after {} s, its time limit; see {log}", self.plan.timeout)))
             }
         }
     }
@@ -279,6 +280,29 @@ impl Buildroot for Bwrap {
         let mut built = files_ending(&self.dir.join("result/RPMS"), ".rpm").doing(results)?;
         built.push(srpm);
         Ok(built)
+    }
+
+    async fn install(&self, packages: &[String]) -> Result<(), TaskError> {
+        let status = self.stages.time("install", self.dnf().install(&self.root(), packages)).await?;
+        if status != 0 {
+            return Err(self.failed("could not install the packages, dnf", status, "root.log"));
+        }
+        Ok(())
+    }
+
+    async fn run_as_root(&self, argv: &[&str], personality: bool) -> Result<i32, TaskError> {
+        let arch = personality.then_some(self.plan.arch.as_str());
+        let run = self.sandbox().command_as_root(argv, arch).log(self.log("runroot.log")).run(&self.scope);
+        self.stages.time("command", self.in_time(run, "the command", "runroot.log")).await
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.join("root")
+    }
+
+    fn remains(&self) -> Remains {
+        let pristine = self.pristine.lock().ok().and_then(|held| held.as_ref().map(|pristine| pristine.root()));
+        Remains { root: "root".into(), lower: pristine.filter(|_| mounts::is_mounted(&self.root())) }
     }
 
     fn logs(&self) -> Vec<Source> {

@@ -1,5 +1,7 @@
 //! What a buildroot is to be: decided from the build tag and the settings, before anything is made.
 
+use std::path::PathBuf;
+
 use toji_protocol::{
     id::RepoId,
     value::{Map, Value},
@@ -51,6 +53,19 @@ pub(crate) struct Plan {
     pub env: Vec<(String, String)>,
     /// Seconds that rpmbuild may run.
     pub timeout: u64,
+    /// Folders of the machine that are seen inside.
+    pub binds: Vec<Bind>,
+}
+
+/// A folder of the machine that is seen inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bind {
+    /// Outside.
+    pub source: PathBuf,
+    /// Inside.
+    pub path: PathBuf,
+    /// It may be written to.
+    pub is_writable: bool,
 }
 
 /// RPM's macros of a buildroot. Later ones win: the tag's over the builder's, and the forced ones over both.

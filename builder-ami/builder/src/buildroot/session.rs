@@ -16,7 +16,7 @@ use toji_protocol::{
 use tokio::task::JoinHandle;
 
 use super::{
-    Buildroot, Group, Plan,
+    Bind, Buildroot, Group, Plan,
     bwrap::Bwrap,
     mock::Mock,
     origins::Origins,
@@ -44,6 +44,8 @@ pub(crate) struct Wish {
     pub group: Group,
     /// Whether what runs in it sees the network.
     pub network: bool,
+    /// Folders of the machine that are seen inside.
+    pub binds: Vec<Bind>,
 }
 
 /// What is left when a buildroot is done with. Paths are below `work/`.
@@ -134,6 +136,43 @@ impl Session {
         self.root.build(srpm, arch).await
     }
 
+    /// Installs packages.
+    ///
+    /// # Errors
+    /// When they cannot be installed.
+    pub(crate) async fn install(&self, packages: &[String]) -> Result<(), TaskError> {
+        self.root.install(packages).await
+    }
+
+    /// Runs a program as the root of the chroot. Answers its status.
+    ///
+    /// # Errors
+    /// When it cannot be run, or runs too long.
+    pub(crate) async fn run_as_root(&self, argv: &[&str], personality: bool) -> Result<i32, TaskError> {
+        self.root.run_as_root(argv, personality).await
+    }
+
+    /// The chroot, seen from outside.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.root.root()
+    }
+
+    /// Has what is in the chroot kept for a while when the task is over.
+    pub(crate) fn keep(&self, ctx: &TaskContext) {
+        // Who is asked for it later says that it is not there.
+        if let Err(error) = ctx.machine.kept.note(&ctx.dir, self.brootid, self.root.remains()) {
+            tracing::warn!(%error, "the chroot is not kept");
+        }
+    }
+
+    /// Uploads files of a task that is about to fail.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub(crate) async fn upload_early(&self, files: &[PathBuf]) -> Result<(), TaskError> {
+        if files.is_empty() { Ok(()) } else { upload(&self.hub, &named(files)).await }
+    }
+
     /// The folder that sources are checked out into, and the user that must own them.
     pub(crate) fn checkout_dir(&self) -> (PathBuf, u32) {
         (self.root.checkout_dir(), self.root.uid())
@@ -174,6 +213,9 @@ impl Session {
         let failed_to_record = |error: &TaskError| tracing::warn!(%error, "the buildroot's contents were not recorded");
         if let Err(error) = &outcome {
             self.stages.line(&format!("failed: {error}"));
+            if !error.is_stale() {
+                self.keep(ctx);
+            }
             recorded.as_ref().err().map(failed_to_record);
         }
         let made = match (&outcome, &recorded) {
@@ -273,6 +315,7 @@ fn plan(
         network: wish.network,
         extra,
         timeout: config.build_timeout,
+        binds: wish.binds.clone(),
     }
 }
 

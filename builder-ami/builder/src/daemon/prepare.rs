@@ -67,7 +67,8 @@ fn lock(config: &Config) -> Result<File, RunError> {
     Ok(file)
 }
 
-/// Ends a predecessor's processes, and takes its mounts and its tasks' folders away. Filled roots stay.
+/// Ends a predecessor's processes, and takes its mounts and its tasks' folders away. Filled roots stay, and what is kept of failed
+/// tasks.
 async fn clear(config: &Config) {
     let work = config.work_dir();
     kill_all(&Scope::builder(&config.state_dir, &work), GRACE).await;

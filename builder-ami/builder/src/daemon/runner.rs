@@ -32,11 +32,13 @@ pub(super) async fn run(ctx: &TaskContext, stopped: watch::Receiver<Option<Stop>
     .await;
 }
 
-/// Ends what a task has left running, and deletes its folder. The task itself is over.
+/// Ends what a task has left running, and deletes its folder, unless it is to be kept. The task itself is over.
 pub(super) async fn clear(ctx: &TaskContext) {
     if ctx.dir.exists() {
         kill_all(&ctx.scope, GRACE).await;
-        mounts::delete(ctx.dir.clone()).await;
+        if !ctx.machine.kept.adopt(&ctx.dir).await {
+            mounts::delete(ctx.dir.clone()).await;
+        }
     }
 }
 

@@ -40,6 +40,7 @@ impl TaskHandler for BuildArch {
             arch: task.arch.clone(),
             group: Group::Build,
             network: false,
+            binds: Vec::new(),
         };
         let (session, ()) = tokio::join!(Session::open(ctx, &wish), weigh(ctx, &task.pkg));
         let session = session?;

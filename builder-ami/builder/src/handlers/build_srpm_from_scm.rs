@@ -35,6 +35,7 @@ impl TaskHandler for BuildSrpmFromScm {
             arch: ctx.task.arch.clone(),
             group: Group::SrpmBuild,
             network: true,
+            binds: Vec::new(),
         };
         let session = Session::open(ctx, &wish).await?;
         let mut source = Map::new();

@@ -35,6 +35,7 @@ impl TaskHandler for RebuildSrpm {
             arch: ctx.task.arch.clone(),
             group: Group::SrpmBuild,
             network: false,
+            binds: Vec::new(),
         };
         let session = Session::open(ctx, &wish).await?;
         let outcome = rebuild(ctx, &session, &task.srpm).await;

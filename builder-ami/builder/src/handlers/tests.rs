@@ -259,3 +259,122 @@ async fn the_common_module_lies_beside_the_sources() {
     assert!(log.contains("shared"), "{log}");
     drop(server.0);
 }
+
+fn runroot(command: Value, opts: &[(&str, Value)]) -> Vec<Value> {
+    let mut named = Map::new();
+    named.insert("__starstar", true);
+    named.insert("repo_id", 9);
+    for (name, value) in opts {
+        named.insert(*name, value.clone());
+    }
+    vec![2.into(), "x86_64".into(), command, Value::Struct(named)]
+}
+
+fn texts(texts: &[&str]) -> Value {
+    Value::Array(texts.iter().map(|text| Value::from(*text)).collect())
+}
+
+#[tokio::test]
+async fn commands_in_a_chroot() {
+    let Some(distro) = crate::testing::minidistro() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let shown = tempfile::tempdir().unwrap();
+    fs::write(shown.path().join("given"), "from outside").unwrap();
+    let settings =
+        format!("[[runroot.mounts]]\npath = '/mnt/shown'\nsource = '{}'\nalways = true", shown.path().display());
+    let lab = Lab::with(distro, &settings).await;
+    let command = "id -u; cat /mnt/shown/given; touch /mnt/shown/x 2>/dev/null || echo read-only; \
+                   chown 1000 /builddir && echo owns; mknod /tmp/disk b 8 0 2>/dev/null || echo no devices; \
+                   touch /etc/changed && echo changed; echo kept > /root/left.log; ln -s /etc/passwd /root/out.log";
+    let options =
+        [("packages", texts(&["make"])), ("upload_logs", texts(&["/root/left.log"])), ("weight", 0.1.into())];
+    let ctx = lab.task(7, "runroot", "x86_64", runroot(command.into(), &options));
+    assert_eq!(run(&ctx).await.unwrap(), Value::from("the command exited with status 0"));
+    let log = fs::read_to_string(lab.hub.work("tasks/7/7/runroot.log")).unwrap();
+    let said: Vec<_> = log.lines().collect();
+    assert_eq!(said, ["0", "from outsideread-only", "owns", "no devices", "changed"], "{log}");
+    assert_eq!(fs::read_to_string(lab.hub.work("tasks/7/7/left.log")).unwrap(), "kept\n");
+    assert_eq!(lab.hub.told("host.setTaskWeight")[0]["weight"], 0.5, "a command weighs no less");
+    assert!(!Path::new("/etc/changed").exists());
+
+    // A list is no line for the shell; what fails says so, with its last words and its files.
+    let list = texts(&["sh", "-c", "echo \"$0: it's hopeless, error\"; exit 3", "a b"]);
+    let ctx = lab.task(8, "runroot", "x86_64", runroot(list, &[("skip_setarch", true.into())]));
+    let error = run(&ctx).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the command exited with status 3; see runroot.log for more information\na b: it's hopeless, error"
+    );
+    for (number, (command, options, told)) in [
+        ("true", vec![("upload_logs", texts(&["/root/out.log"]))], "left no file /root/out.log"),
+        ("ln -s /etc/passwd /root/out.log", vec![("upload_logs", texts(&["/root/out.log"]))], "left no file"),
+        ("true", vec![("upload_logs", texts(&["../../../etc/passwd"]))], "left no file"),
+        ("true", vec![("new_chroot", false.into())], "isolates nothing"),
+        ("true", vec![("mounts", texts(&["/etc"]))], "not among the folders"),
+        ("true", vec![("packages", texts(&["http://x/y.rpm"]))], "cannot be required"),
+        ("true", vec![("packages", texts(&["no-such-package"]))], "no-such-package"),
+        ("true", vec![("nonsense", 1.into())], "nonsense"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ctx = lab.task(20 + number as i64, "runroot", "x86_64", runroot(command.into(), &options));
+        let error = run(&ctx).await.unwrap_err().to_string();
+        assert!(error.contains(told), "{command} {options:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_waits_for_a_repo() {
+    let lab = Lab::with("/nowhere".into(), "").await;
+    // Nobody hears orders here: what waits is woken by hand.
+    lab.hub.set_result(Err("Timed out: no repo of demo-build".to_owned()));
+    let request = vec!["demo-build".into(), "x86_64".into(), "true".into()];
+    let ctx = lab.task(7, "runroot", "x86_64", request);
+    ctx.waits.wake();
+    let error = run(&ctx).await.unwrap_err();
+    assert!(matches!(&error, TaskError::Subtask { code: 1005, .. }), "{error:?}");
+    assert!(error.to_string().contains("Timed out: no repo of demo-build"), "{error}");
+    let started = lab.hub.told("host.startSubtask");
+    assert_eq!((&started[0]["method"], &started[0]["arglist"][0], &started[0]["label"]), (
+        &"waitrepo".into(),
+        &2.into(),
+        &"waitrepo".into()
+    ));
+}
+
+#[tokio::test]
+async fn what_a_failed_build_has_left() {
+    let Some(lab) = Lab::new().await else { return };
+    let pkg = lab.srpm(&spec("", "echo brewing > half-done; ln -s /etc/shadow link; false"));
+    let ctx = lab.task(7, "buildArch", "noarch", build_request(&pkg));
+    run(&ctx).await.unwrap_err();
+    assert!(ctx.machine.kept.adopt(&ctx.dir).await && !ctx.dir.exists());
+
+    for (id, full) in [(8, false), (9, true)] {
+        let ctx = lab.task(id, "saveFailedTree", "noarch", vec![5.into(), full.into()]);
+        run(&ctx).await.unwrap();
+        let tar = lab.hub.work(&format!("tasks/{id}/{id}/broot-5.tar.gz"));
+        let listed = std::process::Command::new("tar").arg("tzvf").arg(tar).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let dir = if full { "broot/builddir/build/BUILD/" } else { "broot/build/BUILD/" };
+        let has = |end: &str| listed.lines().any(|line| line.contains(dir) && line.ends_with(end));
+        assert!(has("half-done") && has("link -> /etc/shadow"), "{listed}");
+        assert_eq!(listed.lines().any(|line| line.ends_with("broot/usr/bin/bash")), full, "{listed}");
+    }
+    // Once more, by a builder that was started since.
+    let machine = std::sync::Arc::new(crate::context::Machine::new(lab.machine.config.clone()));
+    machine.set_facts(lab.machine.facts());
+    let mut ctx = lab.task(10, "saveFailedTree", "noarch", vec![5.into(), true.into()]);
+    ctx.machine = machine;
+    run(&ctx).await.unwrap();
+    for (id, request, told) in
+        [(11, vec![6.into()], "nothing of buildroot 6 is kept"), (12, vec!["x".into()], "arguments")]
+    {
+        let ctx = lab.task(id, "saveFailedTree", "noarch", request);
+        let error = run(&ctx).await.unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}

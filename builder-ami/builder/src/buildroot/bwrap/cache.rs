@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use toji_protocol::method::worker::InstalledRpm;
 
 use super::{Plan, TOPDIR, UID, contents, dnf::Dnf};
-use crate::buildroot::Group;
+use crate::buildroot::{Group, Kept};
 use crate::{
     failure::{Doing, TaskError},
     logs::Stages,
@@ -54,18 +54,20 @@ type Slot = Arc<tokio::sync::Mutex<Option<Arc<Pristine>>>>;
 pub(crate) struct RootCache {
     work_dir: PathBuf,
     kept: usize,
+    /// Those of failed tasks lie over some.
+    failed: Arc<Kept>,
     slots: Mutex<HashMap<String, (Slot, SystemTime)>>,
 }
 
 impl RootCache {
     /// Keeps so many unused roots below this folder.
-    pub(crate) fn new(work_dir: &Path, kept: usize) -> Self {
+    pub(crate) fn new(work_dir: &Path, kept: usize, failed: Arc<Kept>) -> Self {
         // Roots of an earlier life are as good as new.
         let left = fs::read_dir(work_dir.join("roots")).into_iter().flatten().flatten().filter_map(|entry| {
             let used = entry.metadata().ok()?.modified().ok()?;
             Some((entry.file_name().into_string().ok()?, (Slot::default(), used)))
         });
-        Self { work_dir: work_dir.to_owned(), kept, slots: Mutex::new(left.collect()) }
+        Self { work_dir: work_dir.to_owned(), kept, failed, slots: Mutex::new(left.collect()) }
     }
 
     /// Where dnf keeps what it has loaded for a plan.
@@ -89,7 +91,7 @@ impl RootCache {
             stages.line("the root is there already");
             return Ok(Arc::clone(pristine));
         }
-        let home = self.work_dir.join("roots").join(&key);
+        let home = self.home(&key);
         let pristine = match adopt(&home) {
             Some(pristine) => pristine,
             None => stages.time("fill-root", self.fill(plan, dir, &home, dnf)).await?,
@@ -99,6 +101,10 @@ impl RootCache {
         drop(slot);
         self.drop_old().await;
         Ok(pristine)
+    }
+
+    fn home(&self, key: &str) -> PathBuf {
+        self.work_dir.join("roots").join(key)
     }
 
     fn slot(&self, key: &str) -> Slot {
@@ -146,7 +152,7 @@ impl RootCache {
         };
         let mut unused: Vec<(SystemTime, String)> = slots
             .iter()
-            .filter(|(_, (slot, _))| is_unused(slot))
+            .filter(|(key, (slot, _))| is_unused(slot) && !self.failed.needs(&self.home(key).join("root")))
             .map(|(key, (_, used))| (*used, key.clone()))
             .collect();
         unused.sort();
@@ -154,7 +160,7 @@ impl RootCache {
         let mut old = Vec::new();
         for (_, key) in unused.into_iter().take(many) {
             slots.remove(&key);
-            old.extend(self.move_away(&self.work_dir.join("roots").join(&key)));
+            old.extend(self.move_away(&self.home(&key)));
             let repo =
                 [Group::SrpmBuild, Group::Build].iter().find_map(|group| key.strip_suffix(&group_suffix(*group)));
             if let Some(repo) = repo.filter(|repo| !slots.keys().any(|other| other.starts_with(repo))) {
@@ -234,7 +240,8 @@ mod tests {
             let time = SystemTime::now() - Duration::from_secs(100 * (age as u64 + 1));
             fs::File::open(&dir).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
         }
-        let cache = RootCache::new(work.path(), 2);
+        let failed = Arc::new(Kept::new(work.path(), Default::default()));
+        let cache = RootCache::new(work.path(), 2, failed);
         let left = |dir: &str| {
             let entries = fs::read_dir(work.path().join(dir)).unwrap();
             let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -8,6 +8,20 @@ use crate::process::Command;
 /// Where programs are inside.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
+/// What the root of a chroot may do: change its files and become others there, but no devices, mounts or kernel settings.
+const ROOT_CAPABILITIES: [&str; 10] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+];
+
 /// A box around a root.
 pub(super) struct Sandbox<'a> {
     pub(super) plan: &'a Plan,
@@ -25,7 +39,25 @@ impl Sandbox<'_> {
 
     /// A program inside, in a folder.
     pub(super) fn command_in(&self, dir: &str, argv: &[&str]) -> Command {
-        let mut command = Command::new("bwrap").arg("--bind").arg(&self.root).arg("/");
+        self.as_builder(self.boxed(Command::new("bwrap"), dir)).args(argv)
+    }
+
+    /// A program inside as the root of the chroot: it may change what is in there, and nothing of the machine's. With `arch`, it
+    /// takes itself to run on that.
+    pub(super) fn command_as_root(&self, argv: &[&str], arch: Option<&str>) -> Command {
+        let bwrap = match arch {
+            Some(arch) => Command::new("setarch").args([arch, "bwrap"]),
+            None => Command::new("bwrap"),
+        };
+        let mut command = self.boxed(bwrap, "/").args(["--cap-drop", "ALL"]);
+        for capability in ROOT_CAPABILITIES {
+            command = command.args(["--cap-add", capability]);
+        }
+        command.args(["--setenv", "HOME", "/root", "--setenv", "USER", "root", "--"]).args(argv)
+    }
+
+    fn boxed(&self, bwrap: Command, dir: &str) -> Command {
+        let mut command = bwrap.arg("--bind").arg(&self.root).arg("/");
         for (outside, inside, option) in [
             ("result/RPMS", "/builddir/build/RPMS", "--bind"),
             ("result/SRPMS", "/builddir/build/SRPMS", "--bind"),
@@ -39,6 +71,10 @@ impl Sandbox<'_> {
             .args(["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"])
             .args(["--hostname", self.host_name, "--die-with-parent", "--new-session", "--clearenv"])
             .args(["--chdir", dir]);
+        for bind in &self.plan.binds {
+            let option = if bind.is_writable { "--bind" } else { "--ro-bind" };
+            command = command.arg(option).arg(&bind.source).arg(&bind.path);
+        }
         command = if self.plan.network {
             command.args(["--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"])
         } else {
@@ -50,7 +86,7 @@ impl Sandbox<'_> {
         for (name, value) in fixed.iter().chain(&self.plan.env) {
             command = command.args(["--setenv", name, value]);
         }
-        self.as_builder(command).args(argv)
+        command
     }
 
     /// Whatever the root has to become the user that builds, with no way back: bubblewrap forbids new privileges.

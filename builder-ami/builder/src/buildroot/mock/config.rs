@@ -55,8 +55,16 @@ impl MockConfig<'_> {
     /// Never mock's "simple" isolation: it cuts no network and shows the host's processes, and so the machine's credentials.
     fn isolate(&self, out: &mut Python) {
         out.set("isolation", "nspawn");
+        let mut args = vec!["--capability=cap_ipc_lock".to_owned()];
         if !self.systemd {
-            let args = ["--capability=cap_ipc_lock", "--register=no", "--keep-unit"].map(python_text);
+            args.extend(["--register=no", "--keep-unit"].map(str::to_owned));
+        }
+        args.extend(self.plan.binds.iter().map(|bind| {
+            let option = if bind.is_writable { "--bind" } else { "--bind-ro" };
+            format!("{option}={}:{}", bind.source.display(), bind.path.display())
+        }));
+        if args.len() > 1 {
+            let args: Vec<String> = args.iter().map(|arg| python_text(arg)).collect();
             out.set_raw("nspawn_args", &format!("[{}]", args.join(", ")));
         }
     }

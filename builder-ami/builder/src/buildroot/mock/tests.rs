@@ -27,6 +27,7 @@ fn plan(settings: &[(&str, Value)]) -> Plan {
         env: environment(&extra),
         extra,
         timeout: 86_400,
+        binds: Vec::new(),
     }
 }
 
