@@ -93,6 +93,8 @@ pub(crate) struct Package {
     pub(crate) source: Rpm,
     /// For each architecture.
     pub(crate) built: Vec<(String, Rpm)>,
+    /// noarch ones that come out of each architecture's build, too.
+    pub(crate) noarch: Vec<(String, Rpm)>,
     /// Of another source.
     pub(crate) stranger: Rpm,
 }
@@ -152,7 +154,12 @@ async fn build_arch(
         sources.push(result_path(held.id, "build.log"));
     }
     upload(world, host, held, "build.log", b"built\n", now).await;
-    json!({"rpms": [result_path(held.id, &rpm.name)], "srpms": sources,
+    let mut rpms = vec![result_path(held.id, &rpm.name)];
+    for (_, rpm) in package.noarch.iter().filter(|(built, _)| built == arch) {
+        upload(world, host, held, &rpm.name, &rpm.bytes, now).await;
+        rpms.push(result_path(held.id, &rpm.name));
+    }
+    json!({"rpms": rpms, "srpms": sources,
         "logs": [result_path(held.id, "build.log")], "brootid": buildroot})
 }
 

@@ -52,7 +52,7 @@ async fn is_nothing(world: &World) {
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
 async fn uploaded_rpms_become_a_build(pool: PgPool) {
     let world = World::new(pool).await;
-    let Package { source, built, stranger } = rpms::hello();
+    let Package { source, built, stranger, .. } = rpms::hello();
     let (_, binary) = &built[0];
     let (code, text) = told(import(&world, binary).await.unwrap_err());
     assert_eq!((code, text.as_str()), (1000, "No such build: 'hello-1.0-1'; import its source RPM first"));

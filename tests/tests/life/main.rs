@@ -13,6 +13,7 @@ mod imports;
 mod lease;
 mod live_logs;
 mod migrations;
+mod noarch;
 mod notes;
 mod parents;
 mod refused;

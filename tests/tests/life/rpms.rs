@@ -20,8 +20,12 @@ fn spec(name: &str) -> String {
 }
 
 fn rpmbuild(top: &Path, name: &str, target: &str, what: &str) {
+    rpmbuild_spec(top, name, &spec(name), target, what);
+}
+
+fn rpmbuild_spec(top: &Path, name: &str, spec: &str, target: &str, what: &str) {
     let spec_file = top.join(format!("{name}.spec"));
-    fs::write(&spec_file, spec(name)).unwrap();
+    fs::write(&spec_file, spec).unwrap();
     let out = Command::new("rpmbuild")
         .args([what, "--target", target, "--define"])
         .arg(format!("_topdir {}", top.display()))
@@ -49,5 +53,25 @@ pub(crate) fn hello() -> Package {
         built.push((arch.to_owned(), find(&top.join("RPMS").join(arch), "hello-")));
     }
     rpmbuild(top, "other", "x86_64", "-bb");
-    Package { source: find(&top.join("SRPMS"), "hello-"), built, stranger: find(&top.join("RPMS/x86_64"), "other-") }
+    let stranger = find(&top.join("RPMS/x86_64"), "other-");
+    Package { source: find(&top.join("SRPMS"), "hello-"), built, noarch: Vec::new(), stranger }
+}
+
+/// A noarch RPM of hello, as each architecture's build makes it; `of` says what is in its spec there: lines of the preamble, and of
+/// `%install` and `%files`.
+pub(crate) fn data(of: impl Fn(&str) -> [String; 3]) -> Vec<(String, Rpm)> {
+    let dir = tempfile::tempdir().unwrap();
+    let top = dir.path();
+    let build = |arch: &str| {
+        let [preamble, install, files] = of(arch);
+        let text = format!(
+            "Name: hello\nVersion: 1.0\nRelease: 1\nSummary: A test\nLicense: Apache-2.0\n%description\nA test.\n\
+             %package data\nSummary: Its data\nBuildArch: noarch\n{preamble}\n%description data\nIts data.\n\
+             %install\nmkdir -p %{{buildroot}}/opt\necho $RANDOM$$ > %{{buildroot}}/opt/data\n{install}\n\
+             %files data\n/opt/data\n{files}\n"
+        );
+        rpmbuild_spec(top, "hello", &text, arch, "-bb");
+        (arch.to_owned(), find(&top.join("RPMS/noarch"), "hello-data-"))
+    };
+    ["x86_64", "aarch64"].map(build).into()
 }

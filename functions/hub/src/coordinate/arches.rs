@@ -77,6 +77,80 @@ mod tests {
         SourceArches { build: list(build), exclusive: list(exclusive), exclude: list(exclude) }
     }
 
+    /// Tag's arches | package's extra ones | BuildArch | ExclusiveArch | ExcludeArch | override → what is built.
+    const VECTORS: [(&str, &str, &str, &str, &str, &str, &str); 26] = [
+        // nothing is said: the tag's
+        ("x86_64 aarch64", "", "", "", "", "", "x86_64 aarch64"),
+        ("x86_64", "", "", "", "", "", "x86_64"),
+        // extra ones, as far as the tag builds for their kind of machine
+        ("i686 x86_64", "i586", "", "", "", "", "i686 x86_64 i586"),
+        ("x86_64", "s390x", "", "", "", "", "x86_64"),
+        ("x86_64", "x86_64", "", "", "", "", "x86_64"),
+        // BuildArch takes their place
+        ("x86_64 aarch64", "", "noarch", "", "", "", "noarch"),
+        ("x86_64 i686", "", "i686", "", "", "", "i686"),
+        ("x86_64", "i686", "noarch", "", "", "", "noarch"),
+        ("x86_64", "", "s390x", "", "", "", ""),
+        ("x86_64", "", "noarch x86_64", "", "", "", "noarch x86_64"),
+        // ExclusiveArch keeps
+        ("x86_64 aarch64", "", "", "x86_64", "", "", "x86_64"),
+        ("x86_64 aarch64", "", "", "s390x", "", "", ""),
+        ("i686 x86_64", "i586", "", "i586", "", "", "i586"),
+        // i386 does not mean i686 there
+        ("i686 x86_64", "", "", "i386 x86_64", "", "", "x86_64"),
+        // noarch comes back if it is named and not excluded
+        ("x86_64 aarch64", "", "noarch", "x86_64", "", "", "noarch"),
+        ("x86_64 aarch64", "", "", "x86_64 noarch", "", "", "x86_64 noarch"),
+        ("x86_64 aarch64", "", "noarch", "noarch", "", "", "noarch"),
+        ("x86_64 aarch64", "", "noarch", "", "noarch", "", ""),
+        ("x86_64 aarch64", "", "", "noarch", "noarch", "", ""),
+        // ExcludeArch removes
+        ("i686 x86_64 aarch64", "", "", "", "i686", "", "x86_64 aarch64"),
+        ("x86_64", "", "", "", "x86_64", "", ""),
+        ("x86_64 aarch64", "", "", "x86_64 aarch64", "aarch64", "", "x86_64"),
+        // a scratch build's own list takes the place of all that, but for the tag's kinds of machines
+        ("x86_64 aarch64", "", "", "", "", "aarch64", "aarch64"),
+        ("x86_64", "", "", "s390x", "x86_64", "x86_64 ppc64le", "x86_64"),
+        ("i686", "", "", "", "", "i386 i386", "i386"),
+        ("x86_64", "", "noarch", "", "", "s390x", ""),
+    ];
+
+    #[test]
+    fn every_rule_has_a_vector() {
+        for (tag, extra, build, exclusive, exclude, given, chosen) in VECTORS {
+            let given = list(given);
+            let given = Some(given.as_slice()).filter(|given| !given.is_empty());
+            let found = choose(&list(tag), &list(extra), &source(build, exclusive, exclude), given);
+            assert_eq!(found, list(chosen), "{tag} | {extra} | {build} | {exclusive} | {exclude} | {given:?}");
+        }
+    }
+
+    /// Tag's arches | ExclusiveArch | ExcludeArch | noarch_arches → where a noarch build may run.
+    const PLACES: [(&str, &str, &str, &str, Option<&str>); 12] = [
+        ("x86_64 aarch64", "", "", "", Some("noarch")),
+        ("x86_64 aarch64", "noarch", "", "", Some("noarch")),
+        ("x86_64 aarch64", "x86_64 aarch64 s390x noarch", "", "", Some("noarch")),
+        ("x86_64 aarch64", "aarch64 noarch", "", "", Some("aarch64")),
+        ("x86_64 aarch64", "", "s390x", "", Some("noarch")),
+        ("x86_64 aarch64", "", "x86_64", "", Some("aarch64")),
+        ("i686 x86_64", "", "x86_64", "", Some("i386")),
+        ("x86_64 aarch64", "", "", "aarch64", Some("aarch64")),
+        ("x86_64 aarch64", "", "", "x86_64 aarch64", Some("noarch")),
+        ("x86_64 aarch64", "", "aarch64", "aarch64", None),
+        ("x86_64", "", "", "s390x", None),
+        ("x86_64", "s390x noarch", "", "", None),
+    ];
+
+    #[test]
+    fn places_of_noarch() {
+        for (tag, exclusive, exclude, allowed, place) in PLACES {
+            let allowed = list(allowed);
+            let allowed = Some(allowed.as_slice()).filter(|allowed| !allowed.is_empty());
+            let found = noarch_host(&list(tag), &source("noarch", exclusive, exclude), allowed);
+            assert_eq!(found.as_deref(), place, "{tag} | {exclusive} | {exclude} | {allowed:?}");
+        }
+    }
+
     #[test]
     fn vectors() {
         let tag = list("i686 x86_64 aarch64");

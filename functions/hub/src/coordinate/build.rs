@@ -461,6 +461,7 @@ async fn harvest(hub: &Hub, job: &Job, now: DateTime<Utc>) -> Result<()> {
     let owner = user::name(cx.db().await?, job.row.owner).await?;
     let build = build::of_task(cx.db().await?, task).await?;
     cx.release();
+    import::noarch::check(hub, task, job.row.attempt, &found, now).await?;
     if job.is_scratch() {
         import::keep_scratch(hub, &owner, task, &found).await?;
         return end(hub, task, None, now).await;

@@ -4,13 +4,14 @@
 //! makes the build complete, guarded by its still being BUILDING. A crash before the last move leaves no row of the build's content; the same
 //! import run again copies the same bytes to the same keys, and only one commit passes the guard.
 //!
-//! - `rpm`, `header`: what an RPM must be; `copy`: to where it goes; `rows`, `record`: what is noted of it
+//! - `rpm`, `header`: what an RPM must be; `noarch`: what two of one name must have in common; `copy`: to where it goes; `rows`, `record`: what is noted of it
 //! - `join`: RPMs that join a build outside of its task: of an `upload`, or of a `scratch` build; `external`: RPMs of others
 
 pub(crate) mod copy;
 mod external;
 mod header;
 pub(crate) mod join;
+pub mod noarch;
 mod record;
 pub(crate) mod rows;
 mod rpm;
@@ -62,6 +63,8 @@ pub struct Made {
 pub struct Harvest {
     /// The RPMs, and the one source RPM.
     pub rpms: Vec<Made>,
+    /// noarch RPMs that came out of further architectures' builds. They are compared with the first, and not kept.
+    pub doubles: Vec<Made>,
     /// The logs.
     pub logs: Vec<Made>,
 }
@@ -98,7 +101,9 @@ pub async fn gather(cx: &mut Cx, children: &[(TaskRow, Built)]) -> Result<Harves
             let made = find(path)?;
             if seen.insert(made.file.name.clone(), made.task).is_none() {
                 harvest.rpms.push(made);
-            } else if !made.file.name.ends_with(".noarch.rpm") {
+            } else if made.file.name.ends_with(".noarch.rpm") {
+                harvest.doubles.push(made);
+            } else {
                 return Err(refuse(format!("two tasks have made {}", made.file.name)));
             }
         }
