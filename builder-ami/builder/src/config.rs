@@ -146,13 +146,23 @@ impl Default for MockSettings {
 }
 
 /// Where sources may come from.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScmSettings {
     /// Koji's entries: `host:repository[:use_common[:source,command]]`, a leading `!` blocks, the first that fits decides.
     pub allowed: AllowList,
+    /// Ask that list.
+    pub use_config: bool,
+    /// Ask the hub's policy `build_from_scm`, too.
+    pub use_policy: bool,
     /// Let URLs carry a password.
     pub allow_password: bool,
+}
+
+impl Default for ScmSettings {
+    fn default() -> Self {
+        Self { allowed: AllowList::default(), use_config: true, use_policy: false, allow_password: false }
+    }
 }
 
 /// What is wrong with the settings.
@@ -262,6 +272,9 @@ impl Config {
         if self.max_jobs == 0 {
             return senseless("max_jobs", "must be at least 1");
         }
+        if !self.scm.use_config && !self.scm.use_policy {
+            return senseless("scm", "asks neither its list nor the policy: leave use_config or use_policy on");
+        }
         if !self.state_dir.is_absolute() {
             return senseless("state_dir", "must be an absolute path");
         }
@@ -342,6 +355,7 @@ mod tests {
             ("[[runroot.mounts]]\npath = '/a/../b'", "'runroot.mounts' has '/a/../b'"),
             ("[[runroot.mounts]]\npath = '/a'\nsource = 'b'", "'runroot.mounts' has '/a'"),
             ("[failed]\nkept = 1", "kept"),
+            ("[scm]\nuse_config = false", "'scm' asks neither"),
             ("[scm]\nallowed = ['nohost']", "nohost"),
         ] {
             let error = parse(&format!("{LEAST}{more}")).unwrap_err();

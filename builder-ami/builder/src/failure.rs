@@ -7,6 +7,7 @@ use toji_protocol::{client::ClientError, id::TaskId, task::RequestError, xmlrpc:
 
 /// Koji's fault codes.
 const GENERIC: i32 = 1000;
+const NOT_ALLOWED: i32 = 1004;
 const BUILD: i32 = 1005;
 
 /// Of a log's end, so many telling lines are shown.
@@ -21,6 +22,9 @@ pub(crate) enum TaskError {
     /// The build is at fault: its sources, its spec, its requirements.
     #[error("{0}")]
     Build(String),
+    /// Somebody's rules do not allow it.
+    #[error("{0}")]
+    Denied(String),
     /// It took longer than it may.
     #[error("{0}")]
     TimedOut(String),
@@ -65,6 +69,7 @@ impl TaskError {
             TaskError::Build(_) | TaskError::TimedOut(_) => BUILD,
             TaskError::Hub(error) => error.code().unwrap_or(GENERIC),
             TaskError::Subtask { code, .. } => *code,
+            TaskError::Denied(_) => NOT_ALLOWED,
             TaskError::Invalid(_) | TaskError::Machine { .. } | TaskError::Request(_) => GENERIC,
         };
         String::from_utf8_lossy(&encode_fault(code, &self.to_string())).into_owned()

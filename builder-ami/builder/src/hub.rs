@@ -10,6 +10,7 @@ use toji_protocol::{
         Method,
         build::GetAverageBuildDuration,
         external_repo::{GetExternalRepoList, TagExternalRepo},
+        policy::HostEvalPolicy,
         repo::{FindRepo, Repo, RepoInfo},
         tag::{BuildConfig, GetBuildConfig, GetTag, Tag},
         task::GetTaskResult,
@@ -21,7 +22,7 @@ use toji_protocol::{
         },
     },
     state::BuildrootState,
-    value::Value,
+    value::{Map, Value},
 };
 use tokio::time::{Instant, sleep};
 
@@ -173,6 +174,11 @@ impl TaskHub {
     ) -> Result<(), ClientError> {
         let Lease { task_id, attempt } = self.lease;
         self.call(UpdateBuildrootList { brootid, rpmlist, task_id, attempt }).await
+    }
+
+    /// What a policy says; None = nothing.
+    pub(crate) async fn policy(&self, name: &str, data: Map) -> Result<Option<String>, ClientError> {
+        self.call(HostEvalPolicy { name: name.to_owned(), data }).await
     }
 
     /// A tag. It must be there.

@@ -2,8 +2,13 @@
 
 mod allow;
 mod checkout;
+mod git;
+mod policy;
+mod svn;
+mod tool;
 mod url;
 
 pub(crate) use allow::{AllowList, Allowed};
 pub(crate) use checkout::{Checkout, checkout};
-pub(crate) use url::{Scheme, ScmUrl};
+pub(crate) use policy::{facts, verdict};
+pub(crate) use url::{Kind, ScmUrl};

@@ -166,7 +166,7 @@ impl FakeHub {
             .route("/", post(sqs))
             .route("/api/{method}", post(call))
             .route("/log/{task}/{part}", put(log))
-            .route("/file/{task}/{name}/{part}", put(file))
+            .route("/file/{task}/{name}/{offset}", put(file))
             .fallback(files)
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(Arc::clone(&state));
@@ -313,6 +313,7 @@ async fn call(
             Ok(result) => result,
             Err(said) => return (StatusCode::BAD_REQUEST, Json(json!({"detail": said, "faultCode": 1005}))).into_response(),
         },
+        "host.evalPolicy" => hub.result.lock().unwrap().clone().unwrap_or_default(),
         "getExternalRepoList" => json!([]),
         "host.newBuildRoot" => json!(5),
         "getAverageBuildDuration" => json!(9600.0),
@@ -374,7 +375,7 @@ async fn sqs(State(hub): State<Arc<HubState>>, headers: HeaderMap, body: Bytes) 
 fn plan(address: &str, task: i64, name: &str, size: i64) -> UploadPlan {
     let part_size = part_size(size);
     let parts = (size + part_size - 1) / part_size;
-    let urls = (0..parts.max(1)).map(|part| format!("{address}/file/{task}/{name}/{part}")).collect();
+    let urls = (0..parts.max(1)).map(|part| format!("{address}/file/{task}/{name}/{}", part * part_size)).collect();
     UploadPlan { upload_id: format!("upload of {name}"), part_size, urls }
 }
 
@@ -390,13 +391,14 @@ async fn log(State(hub): State<Arc<HubState>>, body: Bytes) {
 
 async fn file(
     State(hub): State<Arc<HubState>>,
-    Route((task, name, part)): Route<(i64, String, usize)>,
+    Route((task, name, offset)): Route<(i64, String, u64)>,
     body: Bytes,
 ) -> Response {
+    use std::os::unix::fs::FileExt;
     let dir = hub.work.join(format!("tasks/{task}/{task}"));
     fs::create_dir_all(&dir).unwrap();
-    assert_eq!(part, 0, "test files are small");
-    fs::write(dir.join(name), body).unwrap();
+    let file = fs::File::options().create(true).truncate(false).write(true).open(dir.join(name)).unwrap();
+    file.write_all_at(&body, offset).unwrap();
     ([("etag", "\"e\"")], "").into_response()
 }
 

@@ -28,7 +28,7 @@ impl TaskHandler for BuildSrpmFromScm {
     async fn run(&self, ctx: &TaskContext) -> Result<Value, TaskError> {
         let task = BuildSrpmFromScmTask::from_request(ctx.task.request.clone())?;
         // Before anything is made, or any machine asked.
-        let (url, allowed) = permitted(ctx, &task.url)?;
+        let (url, allowed) = permitted(ctx, &task).await?;
         let wish = Wish {
             tag: task.build_tag,
             repo: task.opts.repo_id,
@@ -39,22 +39,35 @@ impl TaskHandler for BuildSrpmFromScm {
         };
         let session = Session::open(ctx, &wish).await?;
         let mut source = Map::new();
-        source.insert("url", task.url.as_str());
+        source.insert("url", url.recorded(&url.revision));
         let outcome = build(ctx, &session, &url, &allowed, &mut source).await;
         let finished = session.finish(ctx, outcome).await?;
         answer(&made(finished, Value::Struct(source)))
     }
 }
 
-fn permitted(ctx: &TaskContext, url: &str) -> Result<(ScmUrl, Allowed), TaskError> {
+/// What may be done with the sources: the builder's list says so, or the hub's policy, or both.
+async fn permitted(ctx: &TaskContext, task: &BuildSrpmFromScmTask) -> Result<(ScmUrl, Allowed), TaskError> {
     let settings = &ctx.machine.config.scm;
-    let url = ScmUrl::parse(url).map_err(|error| TaskError::Build(error.to_string()))?;
+    let url = ScmUrl::parse(&task.url).map_err(|error| TaskError::Build(error.to_string()))?;
     if url.password.is_some() && !settings.allow_password {
         return Err(TaskError::Build("passwords in SCM URLs are not allowed here".to_owned()));
     }
-    let allowed = settings.allowed.find(&url).cloned().ok_or_else(|| {
-        TaskError::Build(format!("{}:{} is not in the list of allowed SCMs", url.host, url.repository))
-    })?;
+    let refused = || TaskError::Build(format!("{}:{} is not in the list of allowed SCMs", url.host, url.repository));
+    let mut allowed = None;
+    if settings.use_config {
+        allowed = Some(settings.allowed.find(&url).cloned().ok_or_else(refused)?);
+    }
+    if settings.use_policy {
+        let mut facts = scm::facts(&url, allowed.as_ref());
+        facts.insert("user_id", ctx.task.owner.0);
+        facts.insert("task_id", ctx.task.id.0);
+        facts.insert("build_tag", task.build_tag.0);
+        facts.insert("scratch", task.opts.scratch.unwrap_or(false));
+        let said = ctx.hub.policy("build_from_scm", facts).await?;
+        allowed = Some(scm::verdict(said.as_deref(), allowed.as_ref(), &url)?);
+    }
+    let allowed = allowed.ok_or_else(refused)?;
     Ok((url, allowed))
 }
 

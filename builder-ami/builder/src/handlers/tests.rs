@@ -176,6 +176,27 @@ async fn hosts_that_are_not_allowed_are_not_asked() {
     assert!(lab.hub.told("repoInfo").is_empty() && !ctx.dir.exists());
 }
 
+#[tokio::test]
+async fn the_policy_is_asked_before_any_machine() {
+    let lab = Lab::with("/nowhere".into(), "[scm]\nuse_config = false\nuse_policy = true").await;
+    lab.hub.set_result(Ok("deny not from there".into()));
+    let request = vec!["svn://bad.example/x?trunk#7".into(), 2.into(), opts()];
+    let error = run(&lab.task(7, "buildSRPMFromSCM", "noarch", request)).await.unwrap_err();
+    let said = "policy violation (build_from_scm): not from there (bad.example:/x)";
+    assert_eq!(error.to_string(), said);
+    assert!(error.response().contains("<int>1004</int>"));
+    let asked = &lab.hub.told("host.evalPolicy")[0];
+    assert_eq!((asked["name"].as_str(), &asked["data"]["scm_host"]), (Some("build_from_scm"), &"bad.example".into()));
+    assert_eq!((&asked["data"]["user_id"], &asked["data"]["scm_module"]), (&1.into(), &"trunk".into()));
+    assert!(lab.hub.told("repoInfo").is_empty());
+
+    // Both: the list goes first, and who is not on it is not asked about.
+    let both = Lab::with("/nowhere".into(), "[scm]\nallowed = ['good.example:/*']\nuse_policy = true").await;
+    let request = vec!["git://bad.example/x#main".into(), 2.into(), opts()];
+    run(&both.task(7, "buildSRPMFromSCM", "noarch", request)).await.unwrap_err();
+    assert!(both.hub.told("host.evalPolicy").is_empty());
+}
+
 async fn commit(repo: &Path) {
     for args in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "x"]] {
         let mut git = tokio::process::Command::new("git");
@@ -377,4 +398,69 @@ async fn what_a_failed_build_has_left() {
         let error = run(&ctx).await.unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
     }
+}
+
+/// A Subversion server on this machine with `pkg/trunk`; None where there is none.
+async fn svn_server(base: &Path, spec: &str) -> Option<(tokio::process::Child, u16)> {
+    let repo = base.join("repos/pkg");
+    fs::create_dir_all(repo.parent().unwrap()).unwrap();
+    let Ok(made) = std::process::Command::new("svnadmin").arg("create").arg(&repo).status() else {
+        eprintln!("skipped: there is no Subversion on this machine");
+        return None;
+    };
+    assert!(made.success());
+    let tree = base.join("tree");
+    fs::create_dir_all(tree.join("trunk/hello")).unwrap();
+    fs::create_dir_all(tree.join("common")).unwrap();
+    fs::write(tree.join("trunk/hello/hello.spec"), spec).unwrap();
+    fs::write(tree.join("trunk/hello/source.txt"), "source").unwrap();
+    fs::write(tree.join("common/shared.txt"), "shared").unwrap();
+    let url = format!("file://{}", repo.display());
+    for message in ["first", "second"] {
+        let target = format!("{url}/{message}");
+        let import = std::process::Command::new("svn").args(["import", "-q", "-m", message]).arg(&tree).arg(target).status();
+        assert!(import.unwrap().success());
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = tokio::process::Command::new("svnserve");
+    server.args(["--daemon", "--foreground", "--listen-host", "127.0.0.1", "--listen-port", &port.to_string(), "--root"]);
+    let server = server.arg(base.join("repos")).kill_on_drop(true).spawn().unwrap();
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    Some((server, port))
+}
+
+#[tokio::test]
+async fn from_subversion_to_a_source_rpm() {
+    let Some(distro) = crate::testing::minidistro() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let allowed = "[scm]\nallowed = ['127.0.0.1*:/pkg/first:yes:cat,../common/shared.txt', '127.0.0.1*:/pkg/*:no:']";
+    let lab = Lab::with(distro, allowed).await;
+    let spec = spec("Source0: source.txt\n", "true");
+    let Some((server, port)) = svn_server(&lab.dir.path().join("svn"), &spec).await else { return };
+    for (id, what, recorded) in [
+        (7, "pkg/second/trunk?hello#HEAD", "pkg/second/trunk?hello#2"),
+        (8, "pkg/second/trunk/hello#2", "pkg/second/trunk/hello#2"),
+        (9, "pkg/first?trunk/hello#1", "pkg/first?trunk/hello#1"),
+    ] {
+        let url = format!("svn://127.0.0.1:{port}/{what}");
+        let ctx = lab.task(id, "buildSRPMFromSCM", "noarch", vec![url.as_str().into(), 2.into(), opts()]);
+        let made: SrpmMade = from_value(run(&ctx).await.unwrap()).unwrap();
+        let source = made.source.unwrap();
+        assert_eq!(source.get("url").unwrap().as_str(), Some(url.as_str()));
+        let told = format!("svn://127.0.0.1:{port}/{recorded}");
+        assert_eq!(source.get("source").unwrap().as_str(), Some(told.as_str()));
+    }
+    let log = fs::read_to_string(lab.hub.work("tasks/9/9/checkout.log")).unwrap();
+    assert!(log.contains("shared"), "the source command ran beside common: {log}");
+    for (id, what) in [(10, "pkg/second/trunk/hello#99"), (11, "pkg/nowhere#1")] {
+        let url = format!("svn://127.0.0.1:{port}/{what}");
+        let ctx = lab.task(id, "buildSRPMFromSCM", "noarch", vec![url.into(), 2.into(), opts()]);
+        let error = run(&ctx).await.unwrap_err().to_string();
+        assert!(error.starts_with("svn checkout exited with status 1; see checkout.log"), "{error}");
+    }
+    drop(server);
 }

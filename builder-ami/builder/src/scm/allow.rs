@@ -33,6 +33,11 @@ pub struct Allowed {
     pub source_command: Vec<String>,
 }
 
+/// The program, and its arguments, where nobody names another.
+pub(super) fn default_command() -> Vec<String> {
+    DEFAULT_COMMAND.map(str::to_owned).to_vec()
+}
+
 impl AllowList {
     /// What is allowed for a URL; None = it is refused.
     pub fn find(&self, url: &ScmUrl) -> Option<&Allowed> {
@@ -63,7 +68,7 @@ impl TryFrom<String> for Entry {
             Some(word) => return Err(format!("'{text}': use_common is '{word}', it can be true or false")),
         };
         let source_command = match fields.get(3) {
-            None => DEFAULT_COMMAND.map(str::to_owned).to_vec(),
+            None => default_command(),
             Some(words) => words.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
         };
         Ok(Self {
@@ -119,6 +124,36 @@ mod tests {
         assert_eq!(found(&["h:/*"], "git://h/x#r"), Some((true, "make sources".into())));
         assert_eq!(found(&["h[:]8443:/*"], "git://h:8443/x#r"), Some((true, "make sources".into())));
         assert_eq!(found(&["h:/*"], "git://h:8443/x#r"), None);
+    }
+
+    /// Entries | URL → what is done with it: whether with `common`, and the source command; None = it is refused.
+    #[test]
+    fn vectors() {
+        let all = ["*:/*"];
+        let odd = ["h:/a[bc]:no:", "!h:/a*", "h*:*:yes:get,it"];
+        for (entries, url, means) in [
+            (&all[..], "git://any.example/x#r", Some((true, "make sources"))),
+            (&all, "svn+http://any.example:8080/x?y#1", Some((true, "make sources"))),
+            (&[], "git://h/x#r", None),
+            (&["h:/x"], "git://h/x#r", Some((true, "make sources"))),
+            (&["h:/x"], "git://h/x/#r", None),
+            (&["h:/x"], "git://H/x#r", None),
+            (&["h:/x"], "git://h/x/y#r", None),
+            (&["h:/x*"], "git://h/x/y/z#r", Some((true, "make sources"))),
+            (&["h:/?"], "git://h/ab#r", None),
+            (&odd, "git://h/ab#r", Some((false, ""))),
+            (&odd, "git://h/ad#r", None),
+            (&odd, "git://host/zz#r", Some((true, "get it"))),
+            (&["!*:*", "h:/x"], "git://h/x#r", None),
+            (&["h:/x:TRUE:none"], "git://h/x#r", Some((true, "none"))),
+            (&["h:/x::"], "git://h/x#r", Some((true, ""))),
+            (&["h:/x:0:make,-f,M,sources"], "git://h/x#r", Some((false, "make -f M sources"))),
+            // who asks, which part and which revision do not matter
+            (&["h:/x:no:"], "git+ssh://ann@h/x?part#main", Some((false, ""))),
+        ] {
+            let means = means.map(|(common, command): (bool, &str)| (common, command.to_owned()));
+            assert_eq!(found(entries, url), means, "{entries:?} {url}");
+        }
     }
 
     #[test]

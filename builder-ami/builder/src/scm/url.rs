@@ -15,8 +15,47 @@ pub enum Scheme {
     GitRsync,
     /// git over SSH.
     GitSsh,
-    /// Version control other than git: Koji's grammar has it, this builder does not.
-    Other,
+    /// Subversion's own protocol.
+    Svn,
+    /// Subversion over HTTP.
+    SvnHttp,
+    /// Subversion over HTTPS.
+    SvnHttps,
+    /// Subversion over SSH.
+    SvnSsh,
+    /// CVS: Koji's grammar has it, this builder does not.
+    Cvs,
+}
+
+/// The program that fetches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// git.
+    Git,
+    /// Subversion.
+    Svn,
+}
+
+impl Scheme {
+    /// What fetches by it; None = nothing here does.
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Scheme::Git | Scheme::GitHttp | Scheme::GitHttps | Scheme::GitSsh => Some(Kind::Git),
+            Scheme::Svn | Scheme::SvnHttp | Scheme::SvnHttps | Scheme::SvnSsh => Some(Kind::Svn),
+            Scheme::GitRsync | Scheme::Cvs => None,
+        }
+    }
+
+    /// Koji's name for the kind, which policies are told.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Scheme::Git | Scheme::GitHttp | Scheme::GitHttps | Scheme::GitRsync => "GIT",
+            Scheme::GitSsh => "GIT+SSH",
+            Scheme::Svn | Scheme::SvnHttp | Scheme::SvnHttps => "SVN",
+            Scheme::SvnSsh => "SVN+SSH",
+            Scheme::Cvs => "CVS",
+        }
+    }
 }
 
 /// Where sources are.
@@ -56,12 +95,12 @@ const SCHEMES: [(&str, Scheme); 11] = [
     ("git+https", Scheme::GitHttps),
     ("git+rsync", Scheme::GitRsync),
     ("git+ssh", Scheme::GitSsh),
-    ("cvs", Scheme::Other),
-    ("cvs+ssh", Scheme::Other),
-    ("svn", Scheme::Other),
-    ("svn+http", Scheme::Other),
-    ("svn+https", Scheme::Other),
-    ("svn+ssh", Scheme::Other),
+    ("cvs", Scheme::Cvs),
+    ("cvs+ssh", Scheme::Cvs),
+    ("svn", Scheme::Svn),
+    ("svn+http", Scheme::SvnHttp),
+    ("svn+https", Scheme::SvnHttps),
+    ("svn+ssh", Scheme::SvnSsh),
 ];
 
 impl ScmUrl {
@@ -121,6 +160,15 @@ impl ScmUrl {
         if self.revision.is_empty() || self.revision.starts_with('-') {
             return Err("the revision is missing (`#…` at the end)");
         }
+        if self.scheme.kind() == Some(Kind::Svn) {
+            // svn reads dates and names of its own there, and marks of revisions in paths.
+            if self.revision != "HEAD" && self.revision.parse::<u32>().is_err() {
+                return Err("the revision of svn sources is a number, or HEAD");
+            }
+            if self.password.is_some() {
+                return Err("svn URLs carry no password here");
+            }
+        }
         let climbs = |path: &str| path.split('/').any(|step| step == "..");
         if climbs(&self.repository) || self.module.as_deref().is_some_and(|m| climbs(m) || m.starts_with(['/', '-'])) {
             return Err("a path leads outside");
@@ -128,9 +176,13 @@ impl ScmUrl {
         Ok(())
     }
 
-    /// The URL that git is given for the repository at `path` on this host.
-    pub fn git_url(&self, path: &str) -> String {
-        let scheme = self.scheme_name.strip_prefix("git+").unwrap_or(&self.scheme_name);
+    /// The URL that git or svn is given for what is at `path` on this host.
+    pub fn remote(&self, path: &str) -> String {
+        let scheme = match self.scheme {
+            // Its own name for it.
+            Scheme::SvnSsh => "svn+ssh",
+            _ => self.scheme_name.split_once('+').map_or(self.scheme_name.as_str(), |(_, transport)| transport),
+        };
         let login = match (&self.user, &self.password) {
             (Some(user), Some(password)) => format!("{user}:{password}@"),
             (Some(user), None) => format!("{user}@"),
@@ -146,9 +198,10 @@ impl ScmUrl {
         format!("{}://{user}{}{}{module}#{revision}", self.scheme_name, self.host, self.repository)
     }
 
-    /// What the checkout's folder is called: the last step of the path, without `.git`.
+    /// What the checkout's folder is called: the last step of the path, without `.git`; of svn sources, that of the part.
     pub fn checkout_name(&self) -> &str {
-        let path = self.repository.trim_end_matches('/');
+        let part = self.module.as_deref().filter(|_| self.scheme.kind() == Some(Kind::Svn));
+        let path = part.unwrap_or(&self.repository).trim_end_matches('/');
         let name = path.rsplit('/').next().unwrap_or(path);
         name.strip_suffix(".git").filter(|name| !name.is_empty()).unwrap_or(name)
     }
@@ -177,7 +230,7 @@ mod tests {
         assert_eq!((url.user.as_deref(), url.password.as_deref()), (Some("ann"), Some("pw")));
         assert_eq!((url.host.as_str(), url.repository.as_str()), ("git.example.com:8443", "/rpms/foo.git"));
         assert_eq!((url.module.as_deref(), url.revision.as_str()), (Some("sub/dir"), "refs/heads/f42"));
-        assert_eq!(url.git_url(&url.repository), "https://ann:pw@git.example.com:8443/rpms/foo.git");
+        assert_eq!(url.remote(&url.repository), "https://ann:pw@git.example.com:8443/rpms/foo.git");
         assert_eq!(url.recorded("c0ffee"), "git+https://ann@git.example.com:8443/rpms/foo.git?sub/dir#c0ffee");
         assert_eq!(url.checkout_name(), "foo");
     }
@@ -187,7 +240,33 @@ mod tests {
         let url = ScmUrl::parse("git://h/p#r").unwrap();
         assert_eq!((url.user, url.module), (None, None));
         assert_eq!(ScmUrl::parse("git://h/p?#r").unwrap().module, None);
-        assert_eq!(ScmUrl::parse("svn+ssh://h/p#r").unwrap().scheme, Scheme::Other);
+    }
+
+    /// URL → scheme, what fetches, what it is given, and what is recorded of revision 7.
+    #[test]
+    fn schemes() {
+        for (url, scheme, kind, remote, recorded) in [
+            ("git://h/p#7", Scheme::Git, Some(Kind::Git), "git://h/p", "git://h/p#7"),
+            ("git+http://h/p#7", Scheme::GitHttp, Some(Kind::Git), "http://h/p", "git+http://h/p#7"),
+            ("git+https://h:1/p?m#7", Scheme::GitHttps, Some(Kind::Git), "https://h:1/p", "git+https://h:1/p?m#7"),
+            ("git+ssh://u@h/p#7", Scheme::GitSsh, Some(Kind::Git), "ssh://u@h/p", "git+ssh://u@h/p#7"),
+            ("git+rsync://h/p#7", Scheme::GitRsync, None, "rsync://h/p", "git+rsync://h/p#7"),
+            ("svn://h/p#7", Scheme::Svn, Some(Kind::Svn), "svn://h/p", "svn://h/p#7"),
+            ("svn+http://h/p#HEAD", Scheme::SvnHttp, Some(Kind::Svn), "http://h/p", "svn+http://h/p#7"),
+            ("svn+https://u@h/p?m#7", Scheme::SvnHttps, Some(Kind::Svn), "https://u@h/p", "svn+https://u@h/p?m#7"),
+            ("svn+ssh://u@h/p#7", Scheme::SvnSsh, Some(Kind::Svn), "svn+ssh://u@h/p", "svn+ssh://u@h/p#7"),
+            ("cvs://h/p?m#7", Scheme::Cvs, None, "cvs://h/p", "cvs://h/p?m#7"),
+            ("cvs+ssh://h/p?m#7", Scheme::Cvs, None, "ssh://h/p", "cvs+ssh://h/p?m#7"),
+        ] {
+            let parsed = ScmUrl::parse(url).unwrap();
+            assert_eq!((parsed.scheme, parsed.scheme.kind()), (scheme, kind), "{url}");
+            assert_eq!((parsed.remote(&parsed.repository).as_str(), parsed.recorded("7").as_str()), (remote, recorded));
+        }
+        for (url, name) in
+            [("svn://h/r/trunk/?a/b#1", "b"), ("svn://h/r/trunk/#1", "trunk"), ("git://h/r.git?a/b#1", "r")]
+        {
+            assert_eq!(ScmUrl::parse(url).unwrap().checkout_name(), name, "{url}");
+        }
     }
 
     #[test]
@@ -209,6 +288,12 @@ mod tests {
             ("git://h/p?../x#r", "leads outside"),
             ("git://h/p?/etc#r", "leads outside"),
             ("git://h/p#r\n", "control"),
+            ("svn://h/p#{2026-01-01}", "a number, or HEAD"),
+            ("svn://h/p#BASE", "a number, or HEAD"),
+            ("svn://h/p#-1", "revision is missing"),
+            ("svn+http://ann:pw@h/p#1", "no password"),
+            ("hg://h/p#1", "scheme is not known"),
+            ("file:///etc#1", "scheme is not known"),
         ] {
             let error = ScmUrl::parse(url).unwrap_err();
             assert!(error.problem.contains(told), "{url}: {error}");
