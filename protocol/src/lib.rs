@@ -10,6 +10,7 @@ pub mod glob;
 pub mod id;
 pub mod log_part;
 pub mod method;
+pub mod mock_config;
 pub mod nvr;
 pub mod object_key;
 #[cfg(feature = "queue")]

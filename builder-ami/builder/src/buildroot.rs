@@ -59,6 +59,11 @@ trait Buildroot: Send + Sync {
     /// What has to be known of the root to look into it when the task is over.
     fn remains(&self) -> Remains;
 
+    /// Files that tell how it was made, and are kept with the logs. They need not be there.
+    fn records(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Where its logs are.
     fn logs(&self) -> Vec<Source>;
 }

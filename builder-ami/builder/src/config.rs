@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
+use toji_protocol::mock_config::Makers;
 
 use crate::scm::AllowList;
 
@@ -66,12 +67,42 @@ pub struct Config {
     /// How many filled roots are kept for the next tasks (bwrap only).
     #[serde(default = "default_kept_roots")]
     pub kept_roots: usize,
+    /// The load (the last minute's average) a processor above which no task is taken; 0 = any.
+    #[serde(default = "default_max_load")]
+    pub max_load: f64,
+    /// The least memory that is available, in MiB, with which tasks are taken.
+    #[serde(default = "default_min_memory")]
+    pub min_memory: u64,
+    /// Do one task, and end: the machine is then another's to throw away.
+    #[serde(default)]
+    pub one_task: bool,
+    /// Machines of EC2.
+    #[serde(default)]
+    pub ec2: Ec2Settings,
     /// What failed tasks leave, for those who want to look.
     #[serde(default)]
     pub failed: FailedSettings,
     /// Commands in chroots.
     #[serde(default)]
     pub runroot: RunrootSettings,
+}
+
+/// Machines of EC2.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ec2Settings {
+    /// The instance metadata service, which says when the machine is to go; None = nobody says so.
+    pub metadata: Option<String>,
+    /// Seconds that tasks may go on when an Auto Scaling group wants to end the machine. Its lifecycle hook must wait longer.
+    pub scale_in_seconds: u64,
+    /// Milliseconds between two questions.
+    pub pace_ms: Option<u64>,
+}
+
+impl Default for Ec2Settings {
+    fn default() -> Self {
+        Self { metadata: None, scale_in_seconds: 50 * 60, pace_ms: None }
+    }
 }
 
 /// What failed tasks leave.
@@ -137,11 +168,13 @@ pub struct MockSettings {
     pub uid: Option<u32>,
     /// Let tags ask for a bootstrap image.
     pub allow_bootstrap_image: bool,
+    /// How chroots are kept apart: `nspawn`, and nothing else.
+    pub isolation: Option<String>,
 }
 
 impl Default for MockSettings {
     fn default() -> Self {
-        Self { path: PathBuf::from("/usr/bin/mock"), uid: None, allow_bootstrap_image: false }
+        Self { path: PathBuf::from("/usr/bin/mock"), uid: None, allow_bootstrap_image: false, isolation: None }
     }
 }
 
@@ -233,6 +266,16 @@ impl Config {
         Ok(config)
     }
 
+    /// What packages say of who made them.
+    pub(crate) fn makers(&self) -> Makers<'_> {
+        Makers {
+            vendor: &self.vendor,
+            packager: &self.packager,
+            distribution: &self.distribution,
+            host_triple: &self.host_triple,
+        }
+    }
+
     /// Where buildroots are made.
     pub fn work_dir(&self) -> PathBuf {
         self.work_dir.clone().unwrap_or_else(|| self.state_dir.join("work"))
@@ -269,11 +312,24 @@ impl Config {
         if !(self.capacity > 0.0 && self.capacity.is_finite()) {
             return senseless("capacity", "must be more than 0");
         }
+        if !(self.max_load >= 0.0 && self.max_load.is_finite()) {
+            return senseless("max_load", "must be 0 or more");
+        }
+        if self.ec2.metadata.as_ref().is_some_and(|address| !address.starts_with("http://")) {
+            return senseless("ec2.metadata", "must begin with http://");
+        }
         if self.max_jobs == 0 {
             return senseless("max_jobs", "must be at least 1");
         }
         if !self.scm.use_config && !self.scm.use_policy {
             return senseless("scm", "asks neither its list nor the policy: leave use_config or use_policy on");
+        }
+        if self.mock.isolation.as_ref().is_some_and(|isolation| isolation != "nspawn") {
+            return senseless(
+                "mock.isolation",
+                "can only be 'nspawn': 'simple' leaves builds the machine's network, and with it its credentials, and shows \
+                 them its processes",
+            );
         }
         if !self.state_dir.is_absolute() {
             return senseless("state_dir", "must be an absolute path");
@@ -307,6 +363,15 @@ fn default_max_jobs() -> u16 {
 
 fn default_minspace() -> u64 {
     2048
+}
+
+/// Koji's.
+fn default_max_load() -> f64 {
+    4.0
+}
+
+fn default_min_memory() -> u64 {
+    256
 }
 
 fn default_maker() -> String {
@@ -354,7 +419,10 @@ mod tests {
             ("topurl = 'x'", "'topurl' must be a URL"),
             ("[[runroot.mounts]]\npath = '/a/../b'", "'runroot.mounts' has '/a/../b'"),
             ("[[runroot.mounts]]\npath = '/a'\nsource = 'b'", "'runroot.mounts' has '/a'"),
+            ("max_load = -1.0", "'max_load' must be 0 or more"),
+            ("[ec2]\nmetadata = '169.254.169.254'", "'ec2.metadata' must begin with http://"),
             ("[failed]\nkept = 1", "kept"),
+            ("[mock]\nisolation = 'simple'", "'mock.isolation' can only be 'nspawn'"),
             ("[scm]\nuse_config = false", "'scm' asks neither"),
             ("[scm]\nallowed = ['nohost']", "nohost"),
         ] {

@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use thiserror::Error;
-use toji_protocol::{client::ClientError, id::TaskId, task::RequestError, xmlrpc::encode_fault};
+use toji_protocol::{client::ClientError, id::TaskId, mock_config::BadSetting, task::RequestError, xmlrpc::encode_fault};
 
 /// Koji's fault codes.
 const GENERIC: i32 = 1000;
@@ -25,6 +25,9 @@ pub(crate) enum TaskError {
     /// Somebody's rules do not allow it.
     #[error("{0}")]
     Denied(String),
+    /// There was no memory left.
+    #[error("{0}")]
+    OutOfMemory(String),
     /// It took longer than it may.
     #[error("{0}")]
     TimedOut(String),
@@ -39,6 +42,9 @@ pub(crate) enum TaskError {
         /// What went wrong.
         error: io::Error,
     },
+    /// A setting of the build tag.
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
     /// The task's arguments are not those of its method.
     #[error("the task's arguments: {0}")]
     Request(#[from] RequestError),
@@ -66,11 +72,11 @@ impl TaskError {
     /// The fault, as the hub keeps it.
     pub(crate) fn response(&self) -> String {
         let code = match self {
-            TaskError::Build(_) | TaskError::TimedOut(_) => BUILD,
+            TaskError::Build(_) | TaskError::OutOfMemory(_) | TaskError::TimedOut(_) => BUILD,
             TaskError::Hub(error) => error.code().unwrap_or(GENERIC),
             TaskError::Subtask { code, .. } => *code,
             TaskError::Denied(_) => NOT_ALLOWED,
-            TaskError::Invalid(_) | TaskError::Machine { .. } | TaskError::Request(_) => GENERIC,
+            TaskError::Invalid(_) | TaskError::Setting(_) | TaskError::Machine { .. } | TaskError::Request(_) => GENERIC,
         };
         String::from_utf8_lossy(&encode_fault(code, &self.to_string())).into_owned()
     }
@@ -112,7 +118,7 @@ fn telling(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
     let speaks = |line: &&&str| {
         let line = line.to_lowercase();
-        ["error", "fail", "fatal", "not found", "no such", "unable", "cannot", "nothing provides", "bad exit"]
+        ["error", "fail", "fatal", "not found", "no such", "unable", "cannot", "nothing provides", "bad exit", "killed", "no space left"]
             .iter()
             .any(|word| line.contains(word))
     };

@@ -52,6 +52,7 @@ mod list_tags;
 mod list_targets;
 mod list_tasks;
 mod list_tokens;
+mod mock_config;
 mod regen_repo;
 mod remove_external_repo;
 mod remove_host_from_channel;
@@ -114,6 +115,7 @@ commands! {
     "Look at builds and tasks" {
         buildinfo Buildinfo, rpminfo Rpminfo, taskinfo Taskinfo, list_builds ListBuilds, list_tasks ListTasks,
         list_tagged ListTagged, latest_build LatestBuild, list_buildroot ListBuildroot, repoinfo Repoinfo,
+        mock_config MockConfig,
     }
     "Tags and targets" {
         add_tag AddTag, edit_tag EditTag, remove_tag RemoveTag, list_tags ListTags, taginfo Taginfo,

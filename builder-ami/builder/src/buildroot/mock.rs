@@ -8,9 +8,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use toji_protocol::method::worker::InstalledRpm;
+use toji_protocol::{
+    method::worker::InstalledRpm,
+    mock_config::{MockConfig, extra_arguments},
+};
 
-use super::{Buildroot, Plan, Remains, contents, files_ending, only_srpm};
+use super::{Bind, Buildroot, Plan, Remains, contents, files_ending, only_srpm};
 use crate::{
     config::{Config, MockSettings},
     failure::{Doing, TaskError, with_last_words},
@@ -18,10 +21,7 @@ use crate::{
     process::{Command, Scope, kill_all},
 };
 
-mod config;
 mod exit;
-
-use config::{MockConfig, extra_arguments};
 
 /// Inside: where rpmbuild works, and where sources are checked out.
 const TOPDIR: &str = "builddir/build";
@@ -57,13 +57,7 @@ impl Mock {
 
     fn write_config(&self) -> Result<(), TaskError> {
         let systemd = Path::new("/run/systemd/system").is_dir();
-        let config = MockConfig {
-            plan: &self.plan,
-            basedir: &self.basedir,
-            allow_bootstrap_image: self.settings.allow_bootstrap_image,
-            systemd,
-        };
-        let text = config.render()?;
+        let text = self.config_text(systemd)?;
         let writing = || "writing mock's configuration".to_owned();
         fs::create_dir_all(self.result()).doing(writing)?;
         fs::create_dir_all(&self.basedir).doing(writing)?;
@@ -74,6 +68,30 @@ impl Mock {
             std::os::unix::fs::chown(self.result(), Some(uid), None).doing(writing)?;
         }
         Ok(())
+    }
+
+    fn config_text(&self, systemd: bool) -> Result<String, TaskError> {
+        let plan = &self.plan;
+        let bind = |bind: &Bind| {
+            let option = if bind.is_writable { "--bind" } else { "--bind-ro" };
+            format!("{option}={}:{}", bind.source.display(), bind.path.display())
+        };
+        let config = MockConfig {
+            name: &plan.name,
+            basedir: &self.basedir.to_string_lossy(),
+            arch: &plan.arch,
+            group: plan.group.name(),
+            baseurl: &plan.baseurl,
+            network: plan.network,
+            timeout: plan.timeout,
+            extra: &plan.extra,
+            macros: &plan.macros,
+            env: &plan.env,
+            binds: &plan.binds.iter().map(bind).collect::<Vec<_>>(),
+            allow_bootstrap_image: self.settings.allow_bootstrap_image,
+            systemd,
+        };
+        Ok(config.render()?)
     }
 
     fn config_file(&self) -> PathBuf {
@@ -87,7 +105,7 @@ impl Mock {
             .arg(self.config_file())
             .arg("--resultdir")
             .arg(self.result())
-            .args(extra_arguments(&self.plan)?)
+            .args(extra_arguments(&self.plan.extra)?)
             .args(args)
             .env("HOME", &self.dir)
             .log(self.log("mock_output.log"));
@@ -113,11 +131,15 @@ impl Mock {
     }
 
     fn failed(&self, what: &str, status: i32) -> TaskError {
-        let message =
-            format!("{what}, mock exited with status {status}; see {} for more information", exit::log(status));
+        let means = exit::meaning(status).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
+        let see = exit::log(status);
+        let message = format!("{what}, mock exited with status {status}{means}; see {see} for more information");
         let logs = exit::logs(status).iter().map(|name| self.result().join(name)).chain([self.log("mock_output.log")]);
-        let log = logs.into_iter().find(|log| log.is_file()).unwrap_or_default();
-        TaskError::Build(with_last_words(message, &log))
+        // The first that has something to say: mock makes empty ones, too.
+        let has_words = |log: &PathBuf| fs::metadata(log).is_ok_and(|meta| meta.len() > 0);
+        let log = logs.into_iter().find(has_words).unwrap_or_default();
+        let message = with_last_words(message, &log);
+        if status == exit::TIMED_OUT { TaskError::TimedOut(message) } else { TaskError::Build(message) }
     }
 
     /// Runs a program in the root as the user that builds.
@@ -223,6 +245,10 @@ impl Buildroot for Mock {
 
     fn remains(&self) -> Remains {
         Remains { root: Path::new("mock").join(&self.plan.name).join("root"), lower: None }
+    }
+
+    fn records(&self) -> Vec<PathBuf> {
+        vec![self.result().join("buildroot_lock.json")]
     }
 
     fn logs(&self) -> Vec<Source> {

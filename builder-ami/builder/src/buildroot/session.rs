@@ -9,6 +9,7 @@ use toji_protocol::{
     arch::{canonical, split_list},
     id::{BuildrootId, RepoId, TagId},
     method::{external_repo::TagExternalRepo, repo::Repo, worker::InstalledRpm},
+    mock_config::{environment, macros},
     state::{BuildrootState, RepoState},
     task::build::result_path,
     value::Map,
@@ -20,7 +21,6 @@ use super::{
     bwrap::Bwrap,
     mock::Mock,
     origins::Origins,
-    plan::{environment, macros},
 };
 use crate::{
     config::BuildrootKind,
@@ -224,7 +224,10 @@ impl Session {
         };
         // The last line of state.log must be in it before it is sent.
         self.stages.line("uploading");
-        let logs = self.shipper.finish().await;
+        let mut logs = self.shipper.finish().await;
+        // Not through links: what ran in the chroot may have laid one.
+        let is_file = |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
+        logs.extend(named(&self.root.records().into_iter().filter(is_file).collect::<Vec<_>>()));
         let files: Vec<NamedFile> = made.iter().chain(&logs).cloned().collect();
         let (uploaded, expired) = tokio::join!(
             upload(&self.hub, &files),
@@ -308,7 +311,7 @@ fn plan(
         repo_id: repo.id,
         baseurl: format!("{topurl}/repos/{}/{}/{}", repo.tag_name, repo.id, canonical(&arch)),
         repo_made: format!("{} {}", repo.create_event, repo.creation_time),
-        macros: macros(config, &extra, &arch),
+        macros: macros(&config.makers(), &extra, &arch),
         env: environment(&extra),
         arch,
         group: wish.group,

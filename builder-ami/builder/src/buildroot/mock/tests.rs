@@ -2,16 +2,22 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use toji_protocol::{id::RepoId, value::Value};
+use toji_protocol::{
+    id::RepoId,
+    mock_config::{environment, macros},
+    value::{Map, Value},
+};
 
 use super::*;
-use crate::buildroot::{
-    Group,
-    plan::{
-        environment, macros,
-        tests::{config, extra},
-    },
-};
+use crate::buildroot::Group;
+
+fn config() -> Config {
+    toml::from_str("server='http://h'\nname='b'\nstate_dir='/s'\narches=['x86_64']\nbuildroot='bwrap'").unwrap()
+}
+
+fn extra(pairs: &[(&str, Value)]) -> Map {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+}
 
 fn plan(settings: &[(&str, Value)]) -> Plan {
     let extra = extra(settings);
@@ -23,7 +29,7 @@ fn plan(settings: &[(&str, Value)]) -> Plan {
         arch: "x86_64".to_owned(),
         group: Group::Build,
         network: false,
-        macros: macros(&config(), &extra, "x86_64"),
+        macros: macros(&config().makers(), &extra, "x86_64"),
         env: environment(&extra),
         extra,
         timeout: 86_400,
@@ -32,8 +38,12 @@ fn plan(settings: &[(&str, Value)]) -> Plan {
 }
 
 fn render(plan: &Plan, allow_bootstrap_image: bool, systemd: bool) -> Result<String, String> {
-    let config = MockConfig { plan, basedir: Path::new("/b"), allow_bootstrap_image, systemd };
-    config.render().map_err(|error| error.to_string())
+    let (dir, scope) = (PathBuf::from("/t"), Scope::builder(Path::new("/s"), Path::new("/s")));
+    let stages = Arc::new(Stages::new("/none".into()));
+    let mut mock = Mock::new(plan.clone(), dir, scope, &config(), stages);
+    mock.basedir = "/b".into();
+    mock.settings.allow_bootstrap_image = allow_bootstrap_image;
+    mock.config_text(systemd).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -53,6 +63,7 @@ fn a_plain_tag() {
     config_opts['plugin_conf']["ccache_enable"] = False
     config_opts['plugin_conf']["yum_cache_enable"] = False
     config_opts['plugin_conf']["root_cache_enable"] = False
+    config_opts['plugin_conf']["buildroot_lock_enable"] = True
     config_opts["dnf.conf"] = "[main]\ncachedir=/var/cache/yum\nkeepcache=1\ndebuglevel=1\nlogfile=/var/log/yum.log\nreposdir=/dev/null\nretries=20\nobsoletes=1\ngpgcheck=0\nassumeyes=1\ninstall_weak_deps=0\nstrict=1\n\n[build]\nname=build\nbaseurl=http://h/kojifiles/repos/f42-build/9/x86_64\n"
     config_opts['macros']["%_rpmfilename"] = "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"
     config_opts['macros']["%vendor"] = "toji"
@@ -89,6 +100,7 @@ fn settings_of_the_tag() {
         ),
         ("mock.yum.best", 1.into(), "best=1"),
         ("mock.yum.module_hotfixes", true.into(), "module_hotfixes=1"),
+        ("mock.plugin_conf.sign_opts.cmd", text("sign"), ""),
         ("mock.plugin_conf.sign_enable", true.into(), "config_opts['plugin_conf']['sign_enable'] = True"),
         ("rpm.macro.dist", text(".\"q\\\n"), "config_opts['macros'][\"%dist\"] = \".\\\"q\\\\\\n\""),
         ("rpm.env.CC", text("clang"), "config_opts['environment'][\"CC\"] = \"clang\""),
@@ -96,6 +108,32 @@ fn settings_of_the_tag() {
         let config = render(&plan(&[(key, value)]), false, true).unwrap();
         assert!(config.contains(line), "{key}: {line}\n{config}");
     }
+}
+
+#[test]
+fn signing_is_a_plugin() {
+    let set = [
+        ("mock.plugin_conf.sign_enable", true.into()),
+        ("mock.plugin_conf.sign_opts.cmd", "rpmsign".into()),
+        ("mock.plugin_conf.sign_opts.opts", "--addsign %(rpms)s".into()),
+    ];
+    let config = render(&plan(&set), false, true).unwrap();
+    for line in [
+        "config_opts['plugin_conf']['sign_enable'] = True\n",
+        "config_opts['plugin_conf']['sign_opts']['cmd'] = \"rpmsign\"\n",
+        "config_opts['plugin_conf']['sign_opts']['opts'] = \"--addsign %(rpms)s\"\n",
+    ] {
+        assert!(config.contains(line), "{config}");
+    }
+}
+
+#[test]
+fn folders_of_the_machine() {
+    let bind = |path: &str, is_writable| Bind { source: format!("/real{path}").into(), path: path.into(), is_writable };
+    let plan = Plan { binds: vec![bind("/mnt/a", false), bind("/mnt/b", true)], ..plan(&[]) };
+    let config = render(&plan, false, true).unwrap();
+    let args = r#"["--capability=cap_ipc_lock", "--bind-ro=/real/mnt/a:/mnt/a", "--bind=/real/mnt/b:/mnt/b"]"#;
+    assert!(config.contains(&format!("config_opts[\"nspawn_args\"] = {args}\n")), "{config}");
 }
 
 #[test]
@@ -115,8 +153,8 @@ fn nspawn_with_and_without_systemd() {
     assert!(without.contains("config_opts[\"isolation\"] = \"nspawn\"\n"));
     assert!(without.contains("--register=no"));
     assert!(!render(&plan(&[]), false, true).unwrap().contains("nspawn_args"));
-    assert!(extra_arguments(&plan(&[("mock.new_chroot", false.into())])).is_err());
-    assert_eq!(extra_arguments(&plan(&[("mock.new_chroot", true.into())])).unwrap(), ["--new-chroot"]);
+    assert!(extra_arguments(&extra(&[("mock.new_chroot", false.into())])).is_err());
+    assert_eq!(extra_arguments(&extra(&[("mock.new_chroot", true.into())])).unwrap(), ["--new-chroot"]);
 }
 
 #[test]
@@ -162,6 +200,12 @@ case " $* " in
 *" --rebuild "*)
     echo "+ make" >"$result/build.log"
     [ ! -e "$here/fail-build" ] || { echo "error: Bad exit status from /tmp/x (%build)" >>"$result/build.log"; exit 10; }
+    if [ -e "$here/replay" ]; then
+        read -r status log <"$here/replay"
+        tail -n +2 "$here/replay" >>"$result/$log"
+        exit "$status"
+    fi
+    echo '{"version": "1.0.0"}' >"$result/buildroot_lock.json"
     touch "$result/foo-1-1.src.rpm" "$result/foo-1-1.x86_64.rpm" ;;
 esac
 "#;
@@ -218,7 +262,86 @@ async fn failures_name_the_log_and_the_reason() {
     let error = mock.fill().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "could not init mock buildroot, mock exited with status 30; see root.log for more information\n\
+        "could not init mock buildroot, mock exited with status 30 (the package manager failed); see root.log for more information\n\
          Error: nothing provides @build"
     );
+}
+
+/// Status | the log that mock writes to | what it says there | the message, after the status.
+const REPLAYED: [(i32, &str, &str, &str); 11] = [
+    (
+        1,
+        "build.log",
+        "error: Bad exit status from /var/tmp/rpm-tmp.x (%check)\n",
+        "; see build.log or root.log for more information",
+    ),
+    (
+        1,
+        "build.log",
+        "error: Architecture is not included: x86_64\n",
+        "; see build.log or root.log for more information",
+    ),
+    (10, "build.log", "make: *** [Makefile:2: all] Error 1\n", "; see build.log for more information"),
+    (
+        11,
+        "build.log",
+        "ERROR: Command failed: timeout(86400) expired\n",
+        " (rpmbuild was stopped at its time limit); see build.log for more information",
+    ),
+    (
+        30,
+        "root.log",
+        "DEBUG util.py: No matching package to install: 'unobtainium'\nError: Not all dependencies satisfied\n",
+        " (the package manager failed); see root.log for more information",
+    ),
+    (
+        30,
+        "root.log",
+        "Error: Failed to download metadata for repo 'build': Cannot download repomd.xml\n",
+        " (the package manager failed); see root.log for more information",
+    ),
+    (
+        30,
+        "root.log",
+        "Error: Unable to find a match: @build\n",
+        " (the package manager failed); see root.log for more information",
+    ),
+    (
+        60,
+        "root.log",
+        "ERROR: Build root is locked by another process.\n",
+        " (the buildroot is locked by another mock); see root.log for more information",
+    ),
+    (20, "root.log", "ERROR: something failed\n", "; see root.log for more information"),
+    (137, "root.log", "fatal: killed\n", " (it was killed); see root.log for more information"),
+    (
+        143,
+        "root.log",
+        "ERROR: Exiting on user interrupt\n",
+        " (it was asked to stop); see root.log for more information",
+    ),
+];
+
+#[tokio::test]
+async fn each_status_points_to_what_went_wrong() {
+    for (status, log, text, told) in REPLAYED {
+        let Lab { dir, mock } = lab();
+        mock.fill().await.unwrap();
+        fs::write(dir.path().join("replay"), format!("{status} {log}\n{text}")).unwrap();
+        let error = mock.build(Path::new("/in/foo-1-1.src.rpm"), "x86_64").await.unwrap_err();
+        let words = text.lines().filter(|line| !line.starts_with("DEBUG")).collect::<Vec<_>>().join("\n");
+        let wanted = format!("error building package (arch x86_64), mock exited with status {status}{told}\n");
+        let said = error.to_string();
+        assert!(said.starts_with(&wanted) && said.ends_with(&words), "{status}: {said}");
+        assert_eq!(matches!(error, TaskError::TimedOut(_)), status == 11);
+    }
+}
+
+#[tokio::test]
+async fn what_mock_locked_is_kept() {
+    let Lab { dir: _dir, mock } = lab();
+    mock.fill().await.unwrap();
+    assert!(!mock.records()[0].exists(), "older ones do not");
+    mock.build(Path::new("/in/foo-1-1.src.rpm"), "x86_64").await.unwrap();
+    assert!(fs::read_to_string(&mock.records()[0]).unwrap().contains("version"));
 }

@@ -1,19 +1,50 @@
-//! mock's configuration of a buildroot: a Python file, made from the plan alone.
+//! mock's configuration of a buildroot, made from the build tag: the builder's and the command line's are the same text.
 
-use std::{fmt::Write, path::Path};
+mod macros;
+mod python;
 
-use toji_protocol::value::Value;
+use std::fmt::Write;
 
-use super::Plan;
-use crate::failure::TaskError;
+pub use macros::{Makers, environment, macros};
+use python::{Python, python, python_bool, python_text};
+use thiserror::Error;
+
+use crate::value::{Map, Value};
+
+/// A setting of the tag that has no sense, or is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct BadSetting(pub String);
 
 /// What a configuration is made from.
-pub(super) struct MockConfig<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) basedir: &'a Path,
-    pub(super) allow_bootstrap_image: bool,
-    /// Whether systemd is this machine's init.
-    pub(super) systemd: bool,
+#[derive(Clone, Debug)]
+pub struct MockConfig<'a> {
+    /// The buildroot's name.
+    pub name: &'a str,
+    /// Where mock makes buildroots.
+    pub basedir: &'a str,
+    /// The architecture.
+    pub arch: &'a str,
+    /// The comps group that fills it.
+    pub group: &'a str,
+    /// Where the repo is, for this architecture.
+    pub baseurl: &'a str,
+    /// Whether what runs in it sees the network.
+    pub network: bool,
+    /// Seconds that rpmbuild may run.
+    pub timeout: u64,
+    /// The tag's further settings.
+    pub extra: &'a Map,
+    /// RPM macros, with their percent sign.
+    pub macros: &'a [(String, String)],
+    /// The environment of builds.
+    pub env: &'a [(String, String)],
+    /// Options of systemd-nspawn for folders of the machine that are seen inside.
+    pub binds: &'a [String],
+    /// Tags may ask for a bootstrap image.
+    pub allow_bootstrap_image: bool,
+    /// Whether systemd is the machine's init.
+    pub systemd: bool,
 }
 
 impl MockConfig<'_> {
@@ -21,32 +52,33 @@ impl MockConfig<'_> {
     ///
     /// # Errors
     /// When a setting of the tag has no sense or is not allowed here.
-    pub(super) fn render(&self) -> Result<String, TaskError> {
-        let plan = self.plan;
+    pub fn render(&self) -> Result<String, BadSetting> {
         let mut out = Python::default();
-        out.set("root", &plan.name);
-        out.set("basedir", &self.basedir.to_string_lossy());
-        out.set("target_arch", &plan.arch);
+        out.set("root", self.name);
+        out.set("basedir", self.basedir);
+        out.set("target_arch", self.arch);
         out.set("chroothome", "/builddir");
-        out.set("chroot_setup_cmd", &format!("install @{}", plan.group.name()));
-        out.set_raw("rpmbuild_networking", python_bool(plan.network));
-        out.set_raw("use_host_resolv", python_bool(plan.network));
-        out.set_raw("rpmbuild_timeout", &plan.timeout.to_string());
+        out.set("chroot_setup_cmd", &format!("install @{}", self.group));
+        out.set_raw("rpmbuild_networking", python_bool(self.network));
+        out.set_raw("use_host_resolv", python_bool(self.network));
+        out.set_raw("rpmbuild_timeout", &self.timeout.to_string());
         out.set_raw("dnf_warning", "False");
         self.isolate(&mut out);
         self.bootstrap(&mut out)?;
         for plugin in ["ccache_enable", "yum_cache_enable", "root_cache_enable"] {
             out.line(&format!("config_opts['plugin_conf'][{}] = False", python_text(plugin)));
         }
+        // Where mock has it: what was installed, with checksums and URLs, so that it can be made again.
+        out.line("config_opts['plugin_conf'][\"buildroot_lock_enable\"] = True");
         self.tag_options(&mut out)?;
         self.signing(&mut out);
         let conf = python_text(&self.repo_conf()?);
         let is_yum = self.extra("mock.package_manager").and_then(Value::as_str) == Some("yum");
         out.set_raw(if is_yum { "yum.conf" } else { "dnf.conf" }, &conf);
-        for (name, value) in &plan.macros {
+        for (name, value) in self.macros {
             out.line(&format!("config_opts['macros'][{}] = {}", python_text(name), python_text(value)));
         }
-        for (name, value) in &plan.env {
+        for (name, value) in self.env {
             out.line(&format!("config_opts['environment'][{}] = {}", python_text(name), python_text(value)));
         }
         Ok(out.0)
@@ -59,17 +91,14 @@ impl MockConfig<'_> {
         if !self.systemd {
             args.extend(["--register=no", "--keep-unit"].map(str::to_owned));
         }
-        args.extend(self.plan.binds.iter().map(|bind| {
-            let option = if bind.is_writable { "--bind" } else { "--bind-ro" };
-            format!("{option}={}:{}", bind.source.display(), bind.path.display())
-        }));
+        args.extend_from_slice(self.binds);
         if args.len() > 1 {
             let args: Vec<String> = args.iter().map(|arg| python_text(arg)).collect();
             out.set_raw("nspawn_args", &format!("[{}]", args.join(", ")));
         }
     }
 
-    fn bootstrap(&self, out: &mut Python) -> Result<(), TaskError> {
+    fn bootstrap(&self, out: &mut Python) -> Result<(), BadSetting> {
         if let Some(value) = self.extra("mock.use_bootstrap") {
             out.set_raw("use_bootstrap", python_bool(value.is_truthy()));
         }
@@ -85,7 +114,7 @@ impl MockConfig<'_> {
         Ok(())
     }
 
-    fn tag_options(&self, out: &mut Python) -> Result<(), TaskError> {
+    fn tag_options(&self, out: &mut Python) -> Result<(), BadSetting> {
         for (key, option) in [
             ("mock.package_manager", "package_manager"),
             ("mock.releasever", "releasever"),
@@ -112,12 +141,12 @@ impl MockConfig<'_> {
     }
 
     /// dnf's configuration: one repo, and nothing of the machine's.
-    fn repo_conf(&self) -> Result<String, TaskError> {
+    fn repo_conf(&self) -> Result<String, BadSetting> {
         let mut conf = String::from(
             "[main]\ncachedir=/var/cache/yum\nkeepcache=1\ndebuglevel=1\nlogfile=/var/log/yum.log\nreposdir=/dev/null\n\
              retries=20\nobsoletes=1\ngpgcheck=0\nassumeyes=1\ninstall_weak_deps=0\nstrict=1\n",
         );
-        let mut option = |name: &str, key: &str| -> Result<(), TaskError> {
+        let mut option = |name: &str, key: &str| -> Result<(), BadSetting> {
             match self.extra(key) {
                 None => Ok(()),
                 Some(Value::Int(number)) => {
@@ -128,13 +157,11 @@ impl MockConfig<'_> {
                     let _ = writeln!(conf, "{name}={}", i32::from(*yes));
                     Ok(())
                 }
-                Some(other) => {
-                    Err(TaskError::Invalid(format!("the tag's {key} is {}: it can be 0 or 1", other.kind())))
-                }
+                Some(other) => Err(BadSetting(format!("the tag's {key} is {}: it can be 0 or 1", other.kind()))),
             }
         };
         option("best", "mock.yum.best")?;
-        let _ = write!(conf, "\n[build]\nname=build\nbaseurl={}\n", self.plan.baseurl);
+        let _ = write!(conf, "\n[build]\nname=build\nbaseurl={}\n", self.baseurl);
         let mut conf_build = String::new();
         if let Some(value) = self.extra("mock.yum.module_hotfixes") {
             let _ = writeln!(conf_build, "module_hotfixes={}", i32::from(value.is_truthy()));
@@ -143,14 +170,14 @@ impl MockConfig<'_> {
     }
 
     fn extra(&self, key: &str) -> Option<&Value> {
-        self.plan.extra.get(key).filter(|value| !value.is_nil())
+        self.extra.get(key).filter(|value| !value.is_nil())
     }
 
-    fn text(&self, key: &str, value: &Value) -> Result<String, TaskError> {
+    fn text(&self, key: &str, value: &Value) -> Result<String, BadSetting> {
         match value {
             Value::String(text) => Ok(python_text(text)),
             Value::Int(number) => Ok(python_text(&number.to_string())),
-            other => Err(TaskError::Invalid(format!("the tag's {key} is {}: it can be a string", other.kind()))),
+            other => Err(BadSetting(format!("the tag's {key} is {}: it can be a string", other.kind()))),
         }
     }
 }
@@ -159,56 +186,12 @@ impl MockConfig<'_> {
 ///
 /// # Errors
 /// When the tag asks for mock's older kind of chroot, which isolates nothing.
-pub(super) fn extra_arguments(plan: &Plan) -> Result<&'static [&'static str], TaskError> {
-    match plan.extra.get("mock.new_chroot") {
+pub fn extra_arguments(extra: &Map) -> Result<&'static [&'static str], BadSetting> {
+    match extra.get("mock.new_chroot") {
         None | Some(Value::Nil) => Ok(&[]),
         Some(value) if value.is_truthy() => Ok(&["--new-chroot"]),
-        Some(_) => Err(TaskError::Invalid(
+        Some(_) => Err(BadSetting(
             "the tag's mock.new_chroot is off, but builds here are isolated by nspawn; remove the setting".to_owned(),
         )),
-    }
-}
-
-#[derive(Default)]
-struct Python(String);
-
-impl Python {
-    fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
-    }
-
-    fn set(&mut self, key: &str, text: &str) {
-        self.set_raw(key, &python_text(text));
-    }
-
-    fn set_raw(&mut self, key: &str, value: &str) {
-        self.line(&format!("config_opts[{}] = {value}", python_text(key)));
-    }
-}
-
-fn python_bool(yes: bool) -> &'static str {
-    if yes { "True" } else { "False" }
-}
-
-/// A string literal. JSON's are Python's, too, as non-ASCII characters are written as they are.
-fn python_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// A literal for any value.
-fn python(value: &Value) -> String {
-    match value {
-        Value::Nil => "None".to_owned(),
-        Value::Bool(yes) => python_bool(*yes).to_owned(),
-        Value::Int(number) => number.to_string(),
-        Value::Double(number) => format!("{number:?}"),
-        Value::String(text) | Value::DateTime(text) => python_text(text),
-        Value::Bytes(bytes) => python_text(&String::from_utf8_lossy(bytes)),
-        Value::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
-        Value::Struct(map) => {
-            let members = map.iter().map(|(key, value)| format!("{}: {}", python_text(key), python(value)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
-        }
     }
 }
