@@ -170,7 +170,7 @@ impl System {
         let arch = env::consts::ARCH;
         let settings = format!(
             "server = {:?}\nname = {name:?}\nstate_dir = {state:?}\narches = [{arch:?}]\nbuildroot = \"bwrap\"\n\
-             minspace = 256\n",
+             minspace = 256\nmax_load = 0.0\nmin_memory = 32\n",
             self.url
         );
         let file = self.dir().join(format!("{name}.toml"));

@@ -90,7 +90,7 @@ impl TaskContext {
     pub(crate) fn new(task: ClaimedTask, hub: TaskHub, machine: Arc<Machine>, waits: Arc<Waits>) -> Self {
         let name = format!("{}-{}", task.id, task.attempt);
         let dir = machine.config.work_dir().join("tasks").join(&name);
-        let scope = machine.scope.task(&name, &dir);
+        let scope = machine.scope.task(&name, &dir).metered(hub.meter());
         Self { task, hub, machine, dir, scope, waits }
     }
 }

@@ -13,7 +13,7 @@ use toji_protocol::{
     client::{Client, ClientError, Retry},
     method::worker::{AttachHost, Attached, DetachHost},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     config::{Config, ConfigError},
@@ -22,9 +22,12 @@ use crate::{
 };
 
 mod claim;
+mod ec2;
+mod gates;
 mod heartbeat;
 mod identity;
 mod listen;
+mod memory;
 mod prepare;
 mod runner;
 mod running;
@@ -109,6 +112,8 @@ enum Request {
     Attach,
     /// Take nothing more, and stop when all is done.
     Drain,
+    /// The same, but hand back what is not done then.
+    Leave(Instant),
 }
 
 /// Runs a builder until `shutdown` is there (its tasks are then handed back), until it was drained, or until it is to be started anew.
@@ -129,7 +134,8 @@ async fn begin(config: Config) -> Result<Daemon, RunError> {
     let machine = Arc::new(Machine::new(config));
     let (client, attached) = enrolled_and_attached(&machine.config).await?;
     tracing::info!(host = %attached.name, id = %attached.host_id, server = client.server(), "attached");
-    let running = Arc::new(Running::new(attached.capacity, usize::from(machine.config.max_jobs)));
+    let running = Running::new(attached.capacity, usize::from(machine.config.max_jobs));
+    let running = Arc::new(running.only_one(machine.config.one_task));
     let (requests, asked) = mpsc::channel(16);
     Ok(Daemon { machine, client, running, requests, asked, attached, _lock: lock })
 }
@@ -182,20 +188,28 @@ impl Daemon {
             Duration::from_secs_f64(self.attached.lease_seconds.max(1) as f64 / 3.0),
             self.requests.clone(),
         );
+        let notices = ec2::watch(&self.machine.config.ec2, self.requests.clone());
         let sweeping = tokio::spawn(sweep_kept(Arc::clone(&self.machine)));
         let claiming = tokio::spawn(Arc::clone(&claimer).claim_when_woken());
         claimer.wake();
         let mut renewal = renewal(&self.attached);
         let mut restart = self.machine.restart.subscribe();
+        let mut deadline = None;
         let ended = loop {
             let request = tokio::select! {
                 () = &mut shutdown => break Ended::Stopped,
+                () = until(deadline) => break Ended::Drained,
                 () = self.running.drained() => break if *restart.borrow() { Ended::Restart } else { Ended::Drained },
                 Ok(()) = restart.changed() => Request::Drain,
                 () = tokio::time::sleep_until(renewal) => Request::Attach,
                 Some(request) = self.asked.recv() => request,
             };
             match request {
+                Request::Leave(until) => {
+                    tracing::warn!(?until, "this machine is about to be taken away: no more tasks are taken");
+                    self.running.set_phase(Phase::Draining);
+                    deadline = Some(deadline.map_or(until, |earlier: Instant| earlier.min(until)));
+                }
                 Request::Drain => {
                     tracing::info!("draining: no more tasks are taken");
                     self.running.set_phase(Phase::Draining);
@@ -226,6 +240,7 @@ impl Daemon {
         }
         claiming.abort();
         sweeping.abort();
+        notices.abort();
         heart.abort();
         self.say_goodbye(ended).await;
         tracing::info!(?ended, "stopped");
@@ -254,6 +269,14 @@ impl Daemon {
     }
 }
 
+/// Never, where there is no such time.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Deletes what was kept of failed tasks when its time is over.
 async fn sweep_kept(machine: Arc<Machine>) {
     loop {
@@ -267,13 +290,13 @@ fn facts(attached: &Attached) -> Facts {
 }
 
 /// When to attach again, at the latest.
-fn renewal(attached: &Attached) -> tokio::time::Instant {
+fn renewal(attached: &Attached) -> Instant {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let seconds = match attached.queues.expires_ts {
         Some(expires) => (expires - now.as_secs_f64() - EARLY.as_secs_f64()).clamp(30.0, 86_400.0),
         None => 86_400.0,
     };
-    tokio::time::Instant::now() + Duration::from_secs_f64(seconds)
+    Instant::now() + Duration::from_secs_f64(seconds)
 }
 
 #[cfg(test)]

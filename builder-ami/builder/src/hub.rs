@@ -1,7 +1,7 @@
 //! What a running task says to the hub. Every write names the task and the attempt, so that a builder that has lost a task
 //! changes nothing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use toji_protocol::{
     client::{Client, ClientError},
@@ -26,7 +26,7 @@ use toji_protocol::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::subtask::Subtask;
+use crate::{process::Meter, subtask::Subtask};
 
 /// A hub that is away is waited for this long: a build of many hours is worth the patience.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
@@ -54,12 +54,19 @@ pub(crate) async fn call<M: Method>(client: &Client, method: &M) -> Result<M::Ou
 pub(crate) struct TaskHub {
     client: Client,
     lease: Lease,
+    /// What the task takes.
+    meter: Arc<Meter>,
 }
 
 impl TaskHub {
     /// For this attempt.
     pub(crate) fn new(client: Client, lease: Lease) -> Self {
-        Self { client, lease }
+        Self { client, lease, meter: Arc::default() }
+    }
+
+    /// What the task takes.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// The client itself.
@@ -77,13 +84,13 @@ impl TaskHub {
     /// As [`call`]; so for all below.
     pub(crate) async fn close(&self, response: String) -> Result<(), ClientError> {
         let Lease { task_id, attempt } = self.lease;
-        self.call(CloseTask { task_id, response, attempt }).await
+        self.call(CloseTask { task_id, response, attempt, usage: Some(self.meter.usage()) }).await
     }
 
     /// Ends the task badly.
     pub(crate) async fn fail(&self, response: String) -> Result<(), ClientError> {
         let Lease { task_id, attempt } = self.lease;
-        self.call(FailTask { task_id, response, attempt }).await
+        self.call(FailTask { task_id, response, attempt, usage: Some(self.meter.usage()) }).await
     }
 
     /// Gives the task back.

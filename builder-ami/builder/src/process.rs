@@ -3,7 +3,9 @@
 
 mod command;
 mod kill;
+mod meter;
 mod spawner;
 
 pub(crate) use command::{Command, Ended};
 pub(crate) use kill::{Scope, kill_all};
+pub(crate) use meter::Meter;

@@ -69,6 +69,11 @@ struct HubState {
     token: Mutex<String>,
 }
 
+/// Chooses how TLS is spoken, which every client wants to know first.
+pub(crate) fn tls() {
+    drop(Client::new("http://localhost", None));
+}
+
 /// The mini distribution: made by `localstack/bin/minidistro`, or named by the environment. None: there is none here.
 pub(crate) fn minidistro() -> Option<PathBuf> {
     let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/minidistro");

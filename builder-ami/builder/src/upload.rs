@@ -1,6 +1,6 @@
 //! Files to the task's folder: all of a task's files in one go.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use toji_protocol::{
@@ -58,7 +58,8 @@ async fn describe(file: NamedFile) -> Result<TaskFile, TaskError> {
 /// Boxed: the compiler cannot tell otherwise that it may move between threads.
 fn send(hub: TaskHub, file: NamedFile, plan: UploadPlan) -> BoxFuture<'static, Result<UploadedFile, TaskError>> {
     async move {
-        let parts = hub.client().upload_parts(&plan, &file.path, |_| ()).await?;
+        let meter = Arc::clone(hub.meter());
+        let parts = hub.client().upload_parts(&plan, &file.path, move |bytes| meter.uploaded(bytes)).await?;
         Ok(UploadedFile { name: file.name, upload_id: plan.upload_id, parts })
     }
     .boxed()

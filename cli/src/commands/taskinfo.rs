@@ -9,7 +9,7 @@ use toji_protocol::{
     method::{
         OneOrMany,
         host::GetHost,
-        task::{GetTaskDescendents, GetTaskInfo, TaskInfo},
+        task::{AttemptUsage, GetTaskDescendents, GetTaskInfo, GetTaskUsage, TaskInfo},
         user::GetUser,
     },
     state::TaskState,
@@ -40,6 +40,8 @@ struct Info {
     host: Option<String>,
     fault: Option<String>,
     builds: Vec<String>,
+    /// What its last attempt took.
+    usage: Option<AttemptUsage>,
     files: Vec<String>,
 }
 
@@ -107,9 +109,10 @@ impl Info {
         let builds =
             if task.method == "build" { session.call(&of_task(task.id)).await?.into_rows() } else { Vec::new() };
         let builds = builds.iter().map(|build| format!("{} ({})", build.nvr, build.build_id)).collect();
+        let usage = session.call(&GetTaskUsage { task_id: task.id }).await?.pop();
         let mut files = task_log::files(session, task.id).await?;
         files.sort();
-        Ok(Self { owner, host: host.map(|host| host.name), fault, builds, files, task })
+        Ok(Self { owner, host: host.map(|host| host.name), fault, builds, usage, files, task })
     }
 
     fn text(&self, topurl: &str, verbose: bool) -> String {
@@ -141,6 +144,9 @@ impl Info {
         if let Some(host) = &self.host {
             lines.push(format!("Host: {host}"));
         }
+        if let Some(usage) = &self.usage {
+            lines.push(format!("Took: {}", took(usage)));
+        }
         if let Some(fault) = &self.fault {
             lines.push(format!("Result: {fault}"));
         }
@@ -157,6 +163,24 @@ impl Info {
     }
 }
 
+/// What an attempt took, as far as its builder told.
+fn took(attempt: &AttemptUsage) -> String {
+    let usage = &attempt.usage;
+    let bytes = |bytes: Option<i64>, what: &str| {
+        let bytes = indicatif::HumanBytes(bytes?.try_into().ok()?);
+        Some(format!("{bytes} {what}"))
+    };
+    let said = [
+        Some(format!("{:.1} s", attempt.seconds)),
+        usage.cpu_seconds.map(|seconds| format!("{seconds:.1} s of processors")),
+        bytes(usage.peak_memory, "of memory"),
+        bytes(usage.read_bytes, "read"),
+        bytes(usage.written_bytes, "written"),
+        bytes(usage.uploaded_bytes, "uploaded"),
+    ];
+    said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +194,11 @@ mod tests {
             host: Some("builder1".to_owned()),
             fault: Some("error building package; see build.log".to_owned()),
             builds: Vec::new(),
+            usage: Some(
+                serde_json::from_value(json!({"attempt": 2, "host_id": 3, "outcome": "failed", "seconds": 75.25,
+                    "cpu_seconds": 12.34, "peak_memory": 3 << 20, "read_bytes": null, "uploaded_bytes": 1536}))
+                .unwrap(),
+            ),
             files: vec!["build.log".to_owned(), "hello-1.0-1.src.rpm".to_owned()],
         };
         insta::assert_snapshot!(info.text("http://hub/kojifiles", true), @r#"
@@ -184,6 +213,7 @@ mod tests {
         Priority: 20
         Created: Sat, 21 Nov 2026 00:00:13 UTC
         Host: builder1
+        Took: 75.2 s, 12.3 s of processors, 3.00 MiB of memory, 1.50 KiB uploaded
         Result: error building package; see build.log
         Log Files:
           http://hub/kojifiles/work/tasks/5/10005/build.log

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Listing, Named, OneOrMany, QueryOpts, method};
+use super::{Listing, Named, OneOrMany, QueryOpts, method, worker::TaskUsage};
 use crate::{
     id::{BuildrootId, ChannelId, HostId, Ref, TagId, TaskId, UserId},
     state::{TaskState, UserType},
@@ -80,6 +80,22 @@ pub struct FileStat {
     pub st_mtime: f64,
 }
 
+/// What an attempt at a task took.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct AttemptUsage {
+    /// Which attempt.
+    pub attempt: i32,
+    /// Who ran it.
+    pub host_id: HostId,
+    /// How it ended: `closed` or `failed`.
+    pub outcome: String,
+    /// From its claim to its end.
+    pub seconds: f64,
+    /// What it took.
+    #[serde(flatten)]
+    pub usage: TaskUsage,
+}
+
 method! {
     /// Makes a task of any kind.
     MakeTask = "makeTask", Permission("admin"), Write => TaskId {
@@ -141,6 +157,12 @@ method! {
         task_id "task_id": TaskId = required,
         /// Tell their arguments.
         request "request": bool = no,
+    }
+
+    /// What the attempts at a task took, in order: those that ended and whose builder told. Not in Koji.
+    GetTaskUsage = "getTaskUsage", Anonymous, Read => Vec<AttemptUsage> {
+        /// Which.
+        task_id "task_id": TaskId = required,
     }
 
     /// A task's arguments.

@@ -109,6 +109,26 @@ pub struct Heartbeat {
     pub drain: bool,
 }
 
+/// What an attempt at a task took. What its builder cannot tell is nil.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct TaskUsage {
+    /// Seconds of processors.
+    #[serde(default)]
+    pub cpu_seconds: Option<f64>,
+    /// The most memory that its programs had at once, in bytes, as far as it was looked.
+    #[serde(default)]
+    pub peak_memory: Option<i64>,
+    /// Bytes that its programs read from disk.
+    #[serde(default)]
+    pub read_bytes: Option<i64>,
+    /// Bytes that its programs wrote to disk.
+    #[serde(default)]
+    pub written_bytes: Option<i64>,
+    /// Bytes that were uploaded: files, and live logs.
+    #[serde(default)]
+    pub uploaded_bytes: Option<i64>,
+}
+
 /// How far the subtasks are that a task waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct SubtaskStates {
@@ -223,6 +243,8 @@ method! {
         response "response": String = required,
         /// The attempt.
         attempt "attempt": i32 = required,
+        /// What it took.
+        usage "usage": Option<TaskUsage> = nil,
     }
 
     /// Ends a task badly.
@@ -233,6 +255,8 @@ method! {
         response "response": String = required,
         /// The attempt.
         attempt "attempt": i32 = required,
+        /// What it took.
+        usage "usage": Option<TaskUsage> = nil,
     }
 
     /// Sets a task's share of its host's capacity.

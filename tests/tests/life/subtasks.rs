@@ -86,10 +86,13 @@ async fn a_parent_waits_and_weighs_nothing(pool: PgPool) {
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
 async fn a_second_attempt_meets_the_subtasks_of_the_first(pool: PgPool) {
     let world = World::new(pool).await;
-    let host = world.host("one", &["x86_64"], 2.0, &["m"]).await;
+    let host = world.host("one", &["x86_64"], 9.0, &["m"]).await;
     let (parent, [a, _]) = family(&world, &host).await;
     host.ok(&world, "host.awaitSubtasks", parent.with(json!({"subtasks": [a]})), start()).await;
     host.ok(&world, "host.handBack", parent.with(json!({"reason": "stopping"})), start()).await;
+    for _ in 0..2 {
+        host.take(&world, start()).await;
+    }
     let again = host.take(&world, start()).await;
     assert_eq!((again.id, again.attempt), (parent.id, 2));
     assert_eq!(host.ok(&world, "host.startSubtask", subtask(&again, "a", "m"), start()).await, json!(a));

@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use super::{
-    runner,
-    running::{Room, Running, Taken, lease},
+    gates, runner,
+    running::{Phase, Room, Running, Taken, lease},
 };
 use crate::{
     context::{Machine, TaskContext},
@@ -23,8 +23,8 @@ use crate::{
 /// An answer that takes longer is asked for again; it is the same claim.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
-/// A builder without free space looks again this often.
-const SPACE: Duration = Duration::from_secs(30);
+/// A builder that is not fit for tasks looks again this often.
+const UNFIT: Duration = Duration::from_secs(30);
 
 /// Claims tasks and starts them.
 pub(super) struct Claimer {
@@ -49,10 +49,10 @@ impl Claimer {
         loop {
             tokio::select! {
                 () = self.woken.notified() => {}
-                // Nobody tells when there is space again.
-                () = sleep(SPACE), if !self.running.has_space() => {}
+                // Nobody tells when the machine is fit again.
+                () = sleep(UNFIT), if !self.running.is_open() => {}
             }
-            while let Some(room) = self.room() {
+            while let Some(room) = self.room().await {
                 let Some(claim) = self.claim(None, &room).await else { break };
                 match claim.task {
                     Some(task) => self.start(task),
@@ -64,7 +64,7 @@ impl Claimer {
 
     /// Claims because a bin's bell rang. None when there is no room: somebody else may have it.
     pub(super) async fn answer_bell(self: &Arc<Self>, bin: &str) -> Option<Left> {
-        let room = self.room()?;
+        let room = self.room().await?;
         // What is refused now is refused in a moment, too.
         let Some(claim) = self.claim(Some(bin), &room).await else { return Some(Left::Unfit) };
         if let Some(task) = claim.task {
@@ -73,12 +73,12 @@ impl Claimer {
         Some(claim.left)
     }
 
-    fn room(&self) -> Option<Room<'_>> {
-        let has_space = free_mib(&self.machine).is_none_or(|free| free >= self.machine.config.minspace);
-        if !has_space {
-            tracing::warn!(minspace = self.machine.config.minspace, "too little free space: no tasks are taken");
+    async fn room(&self) -> Option<Room<'_>> {
+        let closed = gates::closed(&self.machine).await;
+        if let Some(why) = &closed {
+            tracing::warn!(why, "no tasks are taken");
         }
-        self.running.set_space(has_space);
+        self.running.set_open(closed.is_none());
         self.running.room()
     }
 
@@ -118,16 +118,14 @@ impl Claimer {
         tokio::spawn(async move {
             let lease = lease(&ctx.task);
             runner::run(&ctx, stopped).await;
+            if ctx.machine.config.one_task {
+                tracing::info!("this builder does one task, and has done it");
+                running.set_phase(Phase::Draining);
+            }
             running.remove(lease);
             claimer.wake();
             runner::clear(&ctx).await;
             running.cleared();
         });
     }
-}
-
-/// Free space where buildroots are made; None when it cannot be told.
-fn free_mib(machine: &Machine) -> Option<u64> {
-    let stat = rustix::fs::statvfs(machine.config.work_dir()).ok()?;
-    Some(stat.f_bavail.saturating_mul(stat.f_frsize) / (1024 * 1024))
 }

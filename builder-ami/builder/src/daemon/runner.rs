@@ -7,7 +7,7 @@ use toji_protocol::{value::Value, xmlrpc::encode_response};
 use tokio::sync::watch;
 use tracing::{Instrument, info_span};
 
-use super::running::Stop;
+use super::{memory, running::Stop};
 use crate::{config::BuildrootKind, context::TaskContext, failure::TaskError, handlers, mounts, process::kill_all};
 
 /// mock takes its mounts away when it is asked to stop.
@@ -23,6 +23,7 @@ pub(super) async fn run(ctx: &TaskContext, stopped: watch::Receiver<Option<Stop>
             biased;
             stop = stop(stopped) => Some(stop),
             () = work(ctx) => None,
+            () = ctx.hub.meter().look_at_memory(&ctx.scope) => None,
         };
         if let Some(stop) = stop {
             end(ctx, stop).await;
@@ -61,6 +62,7 @@ async fn work(ctx: &TaskContext) {
         report(ctx.hub.hand_back(&reason, true).await);
         return;
     };
+    let killed = memory::killed();
     let outcome = AssertUnwindSafe(handler.run(ctx)).catch_unwind().await;
     match outcome
         .unwrap_or_else(|_| Err(TaskError::Invalid("the task's handler panicked; see the builder's log".into())))
@@ -68,6 +70,7 @@ async fn work(ctx: &TaskContext) {
         Ok(result) => close(ctx, &result).await,
         Err(error) if error.is_stale() => tracing::info!("no longer ours: {error}"),
         Err(error) => {
+            let error = memory::named(error, memory::killed().saturating_sub(killed));
             tracing::info!(%error, "failed");
             report(ctx.hub.fail(error.response()).await);
         }

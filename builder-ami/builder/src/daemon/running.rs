@@ -42,6 +42,8 @@ pub(super) enum Phase {
 pub(super) struct Running {
     state: Mutex<State>,
     max_jobs: usize,
+    /// One task, whatever it does, is all that is ever taken.
+    only_one: bool,
     /// Tells who waits that something has changed.
     changes: watch::Sender<()>,
 }
@@ -49,7 +51,7 @@ pub(super) struct Running {
 struct State {
     phase: Phase,
     capacity: f64,
-    has_space: bool,
+    is_open: bool,
     tasks: HashMap<Lease, Entry>,
     /// Claims on their way.
     claims: usize,
@@ -87,13 +89,18 @@ impl Running {
         let state = State {
             phase: Phase::Taking,
             capacity,
-            has_space: true,
+            is_open: true,
             tasks: HashMap::new(),
             claims: 0,
             clearing: 0,
             early: Vec::new(),
         };
-        Self { state: Mutex::new(state), max_jobs, changes: watch::Sender::new(()) }
+        Self { state: Mutex::new(state), max_jobs, only_one: false, changes: watch::Sender::new(()) }
+    }
+
+    /// The same for a builder that does one task only.
+    pub(super) fn only_one(self, only_one: bool) -> Self {
+        Self { only_one, ..self }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,7 +119,10 @@ impl Running {
         let load: f64 = busy().map(|task| task.weight).sum();
         let jobs = busy().count() + state.claims;
         let fits = busy().next().is_none() || load < state.capacity;
-        state.phase == Phase::Taking && state.has_space && jobs < self.max_jobs && fits
+        if self.only_one && state.tasks.len() + state.claims > 0 {
+            return false;
+        }
+        state.phase == Phase::Taking && state.is_open && jobs < self.max_jobs && fits
     }
 
     /// The right to a claim, if there is room for its task.
@@ -223,15 +233,15 @@ impl Running {
         self.change(|state| state.capacity = capacity);
     }
 
-    /// Whether there was enough free space for tasks when it was looked at last.
-    pub(super) fn has_space(&self) -> bool {
-        self.state().has_space
+    /// Whether the machine was fit for tasks when it was looked at last.
+    pub(super) fn is_open(&self) -> bool {
+        self.state().is_open
     }
 
-    /// Notes whether there is enough free space for tasks.
-    pub(super) fn set_space(&self, has_space: bool) {
-        if self.state().has_space != has_space {
-            self.change(|state| state.has_space = has_space);
+    /// Notes whether the machine is fit for tasks.
+    pub(super) fn set_open(&self, is_open: bool) {
+        if self.state().is_open != is_open {
+            self.change(|state| state.is_open = is_open);
         }
     }
 }
@@ -291,9 +301,9 @@ mod tests {
         assert!(running.room().is_none(), "a full host has no room");
         running.remove(lease(&first));
         assert!(running.room().is_some());
-        running.set_space(false);
+        running.set_open(false);
         assert!(running.room().is_none());
-        running.set_space(true);
+        running.set_open(true);
         running.set_phase(Phase::Draining);
         assert!(running.room().is_none());
     }

@@ -18,7 +18,7 @@ async fn daemon(prepare: impl FnOnce(&Lab)) -> Option<Daemon> {
         eprintln!("skipped: the builder wants root");
         return None;
     }
-    let lab = Lab::with("/nowhere".into(), "minspace = 0\nenrol_token_file = '/proc/sys/kernel/ostype'").await;
+    let lab = Lab::with("/nowhere".into(), "minspace = 0\nmax_load = 0.0\nenrol_token_file = '/proc/sys/kernel/ostype'").await;
     prepare(&lab);
     let (stop, ended) = start(&lab);
     lab.hub.until_told("host.claim", 1).await;
@@ -210,4 +210,76 @@ async fn a_restart_ends_what_runs_first() {
         stop.send(()).unwrap();
         done.await.unwrap().unwrap();
     }
+}
+
+/// A builder with further settings, which has attached.
+async fn with(settings: &str, prepare: impl FnOnce(&Lab)) -> Option<Daemon> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: the builder wants root");
+        return None;
+    }
+    let settings = format!("minspace = 0\nmin_memory = 0\nmax_load = 0.0\nenrol_token_file = '/proc/sys/kernel/ostype'\n{settings}");
+    let lab = Lab::with("/nowhere".into(), &settings).await;
+    prepare(&lab);
+    let (stop, ended) = start(&lab);
+    Some(Daemon { lab, stop, ended })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_task_and_no_more() {
+    let prepare = |lab: &Lab| {
+        lab.hub.add_task(1, "sleep", json!([0.3]));
+        lab.hub.add_task(2, "sleep", json!([0]));
+    };
+    let Some(Daemon { lab, stop: _stop, ended }) = with("one_task = true", prepare).await else { return };
+    assert_eq!(ended.await.unwrap().unwrap(), Ended::Drained);
+    let closed = lab.hub.told("host.closeTask");
+    assert_eq!((closed.len(), &closed[0]["task_id"]), (1, &json!(1)));
+    assert_eq!(lab.hub.told("host.claim").len(), 1, "nothing else is claimed while it runs, nor after");
+    assert_eq!(closed[0]["usage"]["uploaded_bytes"], json!(0));
+    assert_eq!(closed[0]["usage"]["cpu_seconds"], json!(null), "no program has run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_spot_takes_away_is_handed_back() {
+    use axum::{Router, routing::{get, put}};
+    let service = Router::new()
+        .route("/latest/api/token", put(|| async { "t" }))
+        .route(
+            "/latest/meta-data/spot/instance-action",
+            get(|| async { r#"{"action": "terminate", "time": "2020-01-01T00:00:00Z"}"# }),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = format!("[ec2]\nmetadata = 'http://{}'\npace_ms = 300", listener.local_addr().unwrap());
+    let prepare = |lab: &Lab| lab.hub.add_task(1, "sleep", json!([1000]));
+    let Some(Daemon { lab, stop: _stop, ended }) = with(&settings, prepare).await else { return };
+    lab.hub.until_told("host.claim", 1).await;
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    assert_eq!(ended.await.unwrap().unwrap(), Ended::Drained);
+    let back = lab.hub.told("host.handBack");
+    assert_eq!((back.len(), &back[0]["task_id"], &back[0]["refuse"]), (1, &json!(1), &json!(false)));
+    assert_eq!(lab.hub.told("host.detach").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfit_machine_takes_nothing() {
+    let settings = "[failed]\nkeep = 0";
+    let Some(Daemon { lab, stop, ended }) = with(settings, |_| ()).await else { return };
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
+    let mut config = lab.machine.config.clone();
+    config.minspace = u64::MAX / 2;
+    let attached = lab.hub.told("host.attach").len();
+    let claimed = lab.hub.told("host.claim").len();
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(run(config, async move {
+        let _ = stopped.await;
+    }));
+    lab.hub.add_task(1, "sleep", json!([0]));
+    lab.hub.until_told("host.attach", attached + 1).await;
+    lab.hub.send("own", json!({"order": "claim"}));
+    lab.hub.until_told("DeleteMessage", 1).await;
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
+    assert_eq!(lab.hub.told("host.claim").len(), claimed, "it does not even ask");
 }

@@ -128,6 +128,7 @@ async fn send_rest(hub: &TaskHub, urls: &Urls, collector: &mut Collector) -> Res
 
 /// Sends a part, by a new URL when the one at hand has grown too old.
 async fn put(hub: &TaskHub, urls: &Urls, part: Bytes) -> Result<(), ClientError> {
+    let size = part.len() as u64;
     urls.keep(part.clone()).await;
     let url = urls.next().await?;
     match hub.client().put(&url, part.clone(), None).await {
@@ -140,6 +141,7 @@ async fn put(hub: &TaskHub, urls: &Urls, part: Bytes) -> Result<(), ClientError>
             sent?;
         }
     }
+    hub.meter().uploaded(size);
     urls.sent().await;
     Ok(())
 }

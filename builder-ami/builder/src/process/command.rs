@@ -8,6 +8,8 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
+use tokio::io::AsyncReadExt;
+
 use super::{Scope, spawner};
 
 /// Where the programs of a builder's machine are.
@@ -101,6 +103,7 @@ impl Command {
         let mut command = self.prepared(scope);
         command.stdout(stdout).stderr(stderr);
         let mut child = spawner::spawn(command).await?;
+        scope.meter().watch(&child).await;
         Ok(child.wait().await?.into())
     }
 
@@ -115,8 +118,19 @@ impl Command {
         };
         let mut command = self.prepared(scope);
         command.stdout(Stdio::piped()).stderr(stderr);
-        let output = spawner::spawn(command).await?.wait_with_output().await?;
-        Ok((output.status.into(), output.stdout))
+        let mut child = spawner::spawn(command).await?;
+        let mut output = Vec::new();
+        let read = async {
+            match child.stdout.take() {
+                Some(mut stdout) => stdout.read_to_end(&mut output).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let read = read.await;
+        scope.meter().watch(&child).await;
+        let status = child.wait().await?;
+        read?;
+        Ok((status.into(), output))
     }
 
     fn prepared(self, scope: &Scope) -> tokio::process::Command {

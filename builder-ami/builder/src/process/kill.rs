@@ -8,11 +8,14 @@
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
+
+use super::Meter;
 
 const MARK: &str = "TOJI_BUILDER_TASK";
 /// How often is looked whether all are gone.
@@ -25,17 +28,28 @@ const HOPELESS: Duration = Duration::from_secs(10);
 pub(crate) struct Scope {
     mark: String,
     dir: PathBuf,
+    /// What they take is noted here.
+    meter: Arc<Meter>,
 }
 
 impl Scope {
     /// Everything that the builder with this state folder has ever started; its buildroots are below `work_dir`.
     pub(crate) fn builder(state_dir: &Path, work_dir: &Path) -> Self {
-        Self { mark: format!("{}:", state_dir.display()), dir: work_dir.to_owned() }
+        Self { mark: format!("{}:", state_dir.display()), dir: work_dir.to_owned(), meter: Arc::default() }
     }
 
     /// One task of this builder, whose folder is `dir`.
     pub(crate) fn task(&self, name: &str, dir: &Path) -> Self {
-        Self { mark: format!("{}{name}:", self.mark), dir: dir.to_owned() }
+        Self { mark: format!("{}{name}:", self.mark), dir: dir.to_owned(), meter: Arc::default() }
+    }
+
+    /// The same, with what they take noted there.
+    pub(crate) fn metered(self, meter: &Arc<Meter>) -> Self {
+        Self { meter: Arc::clone(meter), ..self }
+    }
+
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     pub(super) fn mark(&self) -> (&'static str, &str) {

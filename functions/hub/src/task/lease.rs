@@ -6,7 +6,7 @@
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{HostId, TaskId},
-    method::worker::{CloseTask, FailTask, HandBack, Heartbeat, HeartbeatCall, Lease, Order, SetTaskWeight},
+    method::worker::{CloseTask, FailTask, HandBack, Heartbeat, HeartbeatCall, Lease, Order, SetTaskWeight, TaskUsage},
     queue_name::Bin,
     state::TaskState,
     task::PINNED,
@@ -92,15 +92,17 @@ impl Handle for HeartbeatCall {
 }
 
 /// Ends an attempt, and has the parent looked at. Told twice, it succeeds twice.
-async fn end(cx: &mut Cx, task: TaskId, attempt: i32, state: TaskState, result: &str) -> Result<()> {
+async fn end(cx: &mut Cx, lease: Lease, state: TaskState, result: &str, usage: Option<TaskUsage>) -> Result<()> {
     let (host, now) = (cx.caller.host()?, cx.now);
+    let Lease { task_id: task, attempt } = lease;
+    let usage = usage.map(serde_json::to_value).transpose().map_err(Error::internal)?;
     let outcome = if state == TaskState::Closed { "closed" } else { "failed" };
     let ended = sqlx::query!(
         r#"WITH ended AS (
                UPDATE task SET state = $4, result = $5, completion_time = $6, lease_expires_at = NULL, waiting = false
                WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3 RETURNING id, parent
            ), run AS (
-               UPDATE task_run SET end_time = $6, outcome = $7 WHERE task_id = $1 AND attempt = $3
+               UPDATE task_run SET end_time = $6, outcome = $7, usage = $8 WHERE task_id = $1 AND attempt = $3
                    AND EXISTS (SELECT 1 FROM ended)
            )
            SELECT parent FROM ended"#,
@@ -110,7 +112,8 @@ async fn end(cx: &mut Cx, task: TaskId, attempt: i32, state: TaskState, result: 
         state.number(),
         result,
         now,
-        outcome
+        outcome,
+        usage
     )
     .fetch_optional(cx.db().await?)
     .await?;
@@ -143,7 +146,10 @@ async fn end(cx: &mut Cx, task: TaskId, attempt: i32, state: TaskState, result: 
 impl Handle for CloseTask {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         match xmlrpc::decode_response(self.response.as_bytes()) {
-            Ok(Ok(_)) => end(cx, self.task_id, self.attempt, TaskState::Closed, &self.response).await,
+            Ok(Ok(_)) => {
+                let lease = Lease { task_id: self.task_id, attempt: self.attempt };
+                end(cx, lease, TaskState::Closed, &self.response, self.usage).await
+            }
             Ok(Err(_)) => Err(Error::parameter("response is a fault; a task that failed is ended by host.failTask")),
             Err(error) => Err(Error::parameter(format!("response is no XML-RPC methodResponse: {error}"))),
         }
@@ -153,7 +159,10 @@ impl Handle for CloseTask {
 impl Handle for FailTask {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         match xmlrpc::decode_response(self.response.as_bytes()) {
-            Ok(Err(_)) => end(cx, self.task_id, self.attempt, TaskState::Failed, &self.response).await,
+            Ok(Err(_)) => {
+                let lease = Lease { task_id: self.task_id, attempt: self.attempt };
+                end(cx, lease, TaskState::Failed, &self.response, self.usage).await
+            }
             Ok(Ok(_)) => {
                 Err(Error::parameter("response is no fault; a task that went well is ended by host.closeTask"))
             }

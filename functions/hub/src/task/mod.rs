@@ -32,7 +32,7 @@ use toji_protocol::{
     id::{HostId, TaskId, UserId},
     method::task::{
         AssignTask, CancelTask, CancelTaskChildren, CancelTaskFull, DownloadTaskOutput, FreeTask, GetTaskChildren,
-        GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, ListTaskOutput, ListTasks, MakeTask,
+        GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, GetTaskUsage, ListTaskOutput, ListTasks, MakeTask,
         ResubmitTask, RunRoot, SaveFailedTree, SetTaskPriority, TaskFinished,
     },
     queue_name::{Advance, Bell, Bin, HostOrder, QueueName},
@@ -61,6 +61,7 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<GetTaskDescendents>()
         .add::<GetTaskRequest>()
         .add::<GetTaskResult>()
+        .add::<GetTaskUsage>()
         .add::<TaskFinished>()
         .add::<ListTasks>()
         .add::<ResubmitTask>()

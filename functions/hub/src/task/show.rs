@@ -7,7 +7,8 @@ use toji_protocol::{
     method::{
         OneOrMany,
         task::{
-            GetTaskChildren, GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, TaskFinished, TaskInfo,
+            AttemptUsage, GetTaskChildren, GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, GetTaskUsage,
+            TaskFinished, TaskInfo,
         },
     },
     state::TaskState,
@@ -109,6 +110,13 @@ impl Handle for GetTaskResult {
             (TaskState::Closed | TaskState::Failed, None) => Ok(Value::Nil),
             (state, _) => Err(Error::invalid(format!("Task {} has not ended: it is {state}", row.id))),
         }
+    }
+}
+
+impl Handle for GetTaskUsage {
+    async fn handle(self, cx: &mut Cx) -> Result<Vec<AttemptUsage>> {
+        require(cx, self.task_id).await?;
+        sql::usage(cx.db().await?, self.task_id).await
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{ChannelId, HostId, TaskId, UserId},
+    method::task::AttemptUsage,
     state::TaskState,
 };
 
@@ -232,6 +233,30 @@ pub(super) async fn insert(conn: &mut PgConnection, new: &Insert<'_>) -> Result<
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| (TaskId(row.id), ChannelId(row.channel_id))))
+}
+
+/// What a task's attempts took, in order.
+pub(super) async fn usage(conn: &mut PgConnection, task: TaskId) -> Result<Vec<AttemptUsage>> {
+    let rows = sqlx::query!(
+        r#"SELECT attempt, host_id, outcome AS "outcome!", usage AS "usage!",
+               extract(epoch FROM end_time - start_time)::float8 AS "seconds!"
+           FROM task_run WHERE task_id = $1 AND usage IS NOT NULL AND end_time IS NOT NULL AND outcome IS NOT NULL
+           ORDER BY attempt"#,
+        task.0
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(AttemptUsage {
+                attempt: row.attempt,
+                host_id: HostId(row.host_id),
+                outcome: row.outcome,
+                seconds: row.seconds,
+                usage: serde_json::from_value(row.usage).map_err(Error::internal)?,
+            })
+        })
+        .collect()
 }
 
 /// Notes whether a task waits for its children, and which of them it has waited for.

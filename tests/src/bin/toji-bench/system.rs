@@ -120,7 +120,7 @@ impl System {
         let config = self.home.join("builder.toml");
         let text = format!(
             "server = \"http://{}\"\nname = \"bench\"\nstate_dir = \"{}\"\narches = [\"{}\"]\ncapacity = {CAPACITY:.1}\n\
-             max_jobs = {MAX_JOBS}\nchannels = [\"default\", \"createrepo\"]\nbuildroot = \"bwrap\"\nminspace = 1\n",
+             max_jobs = {MAX_JOBS}\nchannels = [\"default\", \"createrepo\"]\nbuildroot = \"bwrap\"\nminspace = 1\nmax_load = 0.0\nmin_memory = 0\n",
             self.address,
             state.display(),
             std::env::consts::ARCH

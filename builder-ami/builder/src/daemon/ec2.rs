@@ -1,0 +1,228 @@
+//! What EC2 tells a machine that it is about to take away: Spot notices, and an Auto Scaling group's wish to scale in.
+//!
+//! Asked of the instance metadata service, version 2, with a token. No notice is answered with 404.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use super::Request;
+use crate::config::Ec2Settings;
+
+const SPOT: &str = "/latest/meta-data/spot/instance-action";
+const LIFECYCLE: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
+const TOKEN: &str = "/latest/api/token";
+/// The longest that a token is good.
+const TOKEN_SECONDS: u32 = 21_600;
+/// AWS's advice for Spot notices, which come two minutes ahead.
+const PACE: Duration = Duration::from_secs(5);
+/// What is not done this long before the end is handed back.
+const MARGIN: Duration = Duration::from_secs(45);
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// A notice that the machine goes.
+#[derive(Debug, PartialEq, Eq)]
+enum Notice {
+    /// It is gone within this time.
+    Spot(Duration),
+    /// The group wants to end it, and waits for us for as long as its hook says.
+    ScaleIn,
+}
+
+/// Watches for notices until one came. Does nothing where no address is set.
+pub(super) fn watch(settings: &Ec2Settings, requests: mpsc::Sender<Request>) -> JoinHandle<()> {
+    let settings = settings.clone();
+    tokio::spawn(async move {
+        let Some(address) = &settings.metadata else { return };
+        let Some(mut service) = Service::new(address) else {
+            tracing::error!("no client for the metadata service: notices are not watched for");
+            return;
+        };
+        let notice = loop {
+            match service.notice().await {
+                Ok(Some(notice)) => break notice,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "the metadata service does not answer");
+                    service.token = None;
+                }
+            }
+            sleep(settings.pace()).await;
+        };
+        tracing::warn!(?notice, "EC2 says that this machine goes");
+        let left = match notice {
+            Notice::Spot(left) => left.saturating_sub(MARGIN),
+            Notice::ScaleIn => Duration::from_secs(settings.scale_in_seconds),
+        };
+        let _ = requests.send(Request::Leave(Instant::now() + left)).await;
+    })
+}
+
+impl Ec2Settings {
+    fn pace(&self) -> Duration {
+        self.pace_ms.map_or(PACE, Duration::from_millis)
+    }
+}
+
+/// The metadata service.
+struct Service {
+    address: String,
+    client: reqwest::Client,
+    token: Option<String>,
+}
+
+/// Spot's notice.
+#[derive(Deserialize)]
+struct InstanceAction {
+    /// Such as `2026-11-21T20:00:00Z`.
+    time: String,
+}
+
+impl Service {
+    fn new(address: &str) -> Option<Self> {
+        // Nothing of what it says is to go through a proxy.
+        let client = reqwest::Client::builder().no_proxy().timeout(SILENCE).build().ok()?;
+        Some(Self { address: address.trim_end_matches('/').to_owned(), client, token: None })
+    }
+
+    async fn notice(&mut self) -> reqwest::Result<Option<Notice>> {
+        if let Some(text) = self.get(SPOT).await? {
+            let time = serde_json::from_str::<InstanceAction>(&text).ok().and_then(|action| seconds_until(&action.time));
+            // A notice that cannot be read is a notice: Spot gives two minutes.
+            return Ok(Some(Notice::Spot(time.unwrap_or(Duration::from_secs(120)))));
+        }
+        let state = self.get(LIFECYCLE).await?;
+        Ok(state.filter(|state| state.trim() == "Terminated").map(|_| Notice::ScaleIn))
+    }
+
+    /// None: there is nothing.
+    async fn get(&mut self, path: &str) -> reqwest::Result<Option<String>> {
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => {
+                let asked = self.client.put(format!("{}{TOKEN}", self.address));
+                let asked = asked.header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
+                let token = asked.send().await?.error_for_status()?.text().await?;
+                self.token.insert(token).clone()
+            }
+        };
+        let asked = self.client.get(format!("{}{path}", self.address)).header("x-aws-ec2-metadata-token", token);
+        let answer = asked.send().await?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        Ok(Some(answer.error_for_status()?.text().await?))
+    }
+}
+
+/// None for what is no time.
+fn seconds_until(time: &str) -> Option<Duration> {
+    let time: std::time::SystemTime = chrono::DateTime::parse_from_rfc3339(time).ok()?.into();
+    Some(time.duration_since(std::time::SystemTime::now()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Router, extract::State, http::HeaderMap, http::StatusCode, routing::get};
+
+    use super::*;
+
+    /// What is answered for the two paths; tokens are good once only.
+    #[derive(Default)]
+    struct Fake {
+        spot: Option<String>,
+        lifecycle: Option<String>,
+        tokens: usize,
+        asked: usize,
+    }
+
+    type Shared = Arc<Mutex<Fake>>;
+
+    fn answer(fake: &Shared, headers: &HeaderMap, what: fn(&Fake) -> Option<String>) -> Result<String, StatusCode> {
+        let mut fake = fake.lock().unwrap();
+        fake.asked += 1;
+        // A token that has grown old is refused, and asked for again.
+        if headers["x-aws-ec2-metadata-token"] != format!("token {}", fake.tokens) {
+            return Err(StatusCode::UNAUTHORIZED);
+        }
+        what(&fake).ok_or(StatusCode::NOT_FOUND)
+    }
+
+    async fn serve(fake: &Shared) -> String {
+        let token = |State(fake): State<Shared>, headers: HeaderMap| async move {
+            assert_eq!(headers["x-aws-ec2-metadata-token-ttl-seconds"], "21600");
+            let mut fake = fake.lock().unwrap();
+            fake.tokens += 1;
+            format!("token {}", fake.tokens)
+        };
+        let spot = |State(fake): State<Shared>, headers: HeaderMap| async move { answer(&fake, &headers, |fake| fake.spot.clone()) };
+        let state =
+            |State(fake): State<Shared>, headers: HeaderMap| async move { answer(&fake, &headers, |fake| fake.lifecycle.clone()) };
+        let router = Router::new()
+            .route(TOKEN, axum::routing::put(token))
+            .route(SPOT, get(spot))
+            .route(LIFECYCLE, get(state))
+            .with_state(Arc::clone(fake));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    async fn told(fake: &Shared) -> Duration {
+        let settings = Ec2Settings { metadata: Some(serve(fake).await), scale_in_seconds: 600, pace_ms: Some(10) };
+        let (requests, mut asked) = mpsc::channel(1);
+        let watching = watch(&settings, requests);
+        let Some(Request::Leave(until)) = asked.recv().await else { panic!("no notice") };
+        watching.await.unwrap();
+        until.duration_since(Instant::now())
+    }
+
+    #[tokio::test]
+    async fn a_spot_notice_leaves_a_margin() {
+        crate::testing::tls();
+        let at = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now() + Duration::from_secs(120));
+        let text = format!(r#"{{"action": "terminate", "time": "{}"}}"#, at.to_rfc3339());
+        let fake = Shared::default();
+        fake.lock().unwrap().spot = Some(text);
+        let left = told(&fake).await;
+        assert!((Duration::from_secs(60)..=Duration::from_secs(75)).contains(&left), "{left:?}");
+        fake.lock().unwrap().spot = Some("not what it should be".to_owned());
+        assert!(told(&fake).await <= Duration::from_secs(75), "a notice is a notice");
+        fake.lock().unwrap().spot = Some(r#"{"action": "stop", "time": "2020-01-01T00:00:00Z"}"#.to_owned());
+        assert!(told(&fake).await.is_zero());
+    }
+
+    #[tokio::test]
+    async fn scaling_in_waits_for_what_runs() {
+        crate::testing::tls();
+        let fake = Shared::default();
+        fake.lock().unwrap().lifecycle = Some("InService".to_owned());
+        let watched = Arc::clone(&fake);
+        let change = async move {
+            while watched.lock().unwrap().asked < 4 {
+                tokio::task::yield_now().await;
+            }
+            // The token that is held is no longer good; the next question must not give up.
+            let mut fake = watched.lock().unwrap();
+            fake.tokens += 1;
+            fake.lifecycle = Some("Terminated".to_owned());
+        };
+        let (left, ()) = tokio::join!(told(&fake), change);
+        assert!(left > Duration::from_secs(590), "{left:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_where_there_is_no_address() {
+        let (requests, mut asked) = mpsc::channel(1);
+        watch(&Ec2Settings::default(), requests).await.unwrap();
+        assert!(asked.recv().await.is_none());
+    }
+}
