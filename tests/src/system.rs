@@ -194,6 +194,11 @@ impl System {
         }
     }
 
+    /// Whether a builder's process has ended.
+    pub fn builder_has_ended(&mut self, n: usize) -> bool {
+        self.builders[n].as_mut().is_none_or(|builder| !builder.is_running())
+    }
+
     /// Which builder has a task.
     ///
     /// # Panics

@@ -95,13 +95,15 @@ pub struct Ec2Settings {
     pub metadata: Option<String>,
     /// Seconds that tasks may go on when an Auto Scaling group wants to end the machine. Its lifecycle hook must wait longer.
     pub scale_in_seconds: u64,
+    /// A unit of its own asks (`toji-builder --notices`), as this one cannot reach the service.
+    pub by_unit: bool,
     /// Milliseconds between two questions.
     pub pace_ms: Option<u64>,
 }
 
 impl Default for Ec2Settings {
     fn default() -> Self {
-        Self { metadata: None, scale_in_seconds: 50 * 60, pace_ms: None }
+        Self { metadata: None, scale_in_seconds: 50 * 60, by_unit: false, pace_ms: None }
     }
 }
 
@@ -340,7 +342,10 @@ impl Config {
             return senseless("work_dir", "must be an absolute path without colons, commas, quotes or backslashes");
         }
         if let Some(mount) = self.runroot.mounts.iter().find(|mount| !mount.is_plain()) {
-            return senseless("runroot.mounts", &format!("has '{}', which is no plain absolute path", mount.path.display()));
+            return senseless(
+                "runroot.mounts",
+                &format!("has '{}', which is no plain absolute path", mount.path.display()),
+            );
         }
         if self.topurl.as_ref().is_some_and(|url| !url.contains("://")) {
             return senseless("topurl", "must be a URL");

@@ -33,6 +33,7 @@ mod runner;
 mod running;
 
 use claim::Claimer;
+pub use ec2::announce;
 use listen::Listeners;
 use running::{Phase, Running, Stop};
 
@@ -188,7 +189,7 @@ impl Daemon {
             Duration::from_secs_f64(self.attached.lease_seconds.max(1) as f64 / 3.0),
             self.requests.clone(),
         );
-        let notices = ec2::watch(&self.machine.config.ec2, self.requests.clone());
+        let notices = ec2::watch(&self.machine.config, self.requests.clone());
         let sweeping = tokio::spawn(sweep_kept(Arc::clone(&self.machine)));
         let claiming = tokio::spawn(Arc::clone(&claimer).claim_when_woken());
         claimer.wake();

@@ -3,7 +3,9 @@
 use std::{io, path::Path};
 
 use thiserror::Error;
-use toji_protocol::{client::ClientError, id::TaskId, mock_config::BadSetting, task::RequestError, xmlrpc::encode_fault};
+use toji_protocol::{
+    client::ClientError, id::TaskId, mock_config::BadSetting, task::RequestError, xmlrpc::encode_fault,
+};
 
 /// Koji's fault codes.
 const GENERIC: i32 = 1000;
@@ -76,7 +78,9 @@ impl TaskError {
             TaskError::Hub(error) => error.code().unwrap_or(GENERIC),
             TaskError::Subtask { code, .. } => *code,
             TaskError::Denied(_) => NOT_ALLOWED,
-            TaskError::Invalid(_) | TaskError::Setting(_) | TaskError::Machine { .. } | TaskError::Request(_) => GENERIC,
+            TaskError::Invalid(_) | TaskError::Setting(_) | TaskError::Machine { .. } | TaskError::Request(_) => {
+                GENERIC
+            }
         };
         String::from_utf8_lossy(&encode_fault(code, &self.to_string())).into_owned()
     }
@@ -118,9 +122,21 @@ fn telling(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
     let speaks = |line: &&&str| {
         let line = line.to_lowercase();
-        ["error", "fail", "fatal", "not found", "no such", "unable", "cannot", "nothing provides", "bad exit", "killed", "no space left"]
-            .iter()
-            .any(|word| line.contains(word))
+        [
+            "error",
+            "fail",
+            "fatal",
+            "not found",
+            "no such",
+            "unable",
+            "cannot",
+            "nothing provides",
+            "bad exit",
+            "killed",
+            "no space left",
+        ]
+        .iter()
+        .any(|word| line.contains(word))
     };
     let last = |lines: Vec<&str>| {
         let from = lines.len().saturating_sub(LINES);

@@ -29,4 +29,4 @@ mod upload;
 mod buildroot;
 
 pub use config::{Config, ConfigError};
-pub use daemon::{Ended, RunError, run};
+pub use daemon::{Ended, RunError, announce, run};

@@ -19,6 +19,9 @@ struct Args {
     /// The settings
     #[arg(long, value_name = "FILE", default_value = "/etc/toji/builder.toml")]
     config: PathBuf,
+    /// Only watch for EC2's notices that this machine goes, and tell the builder when one came
+    #[arg(long)]
+    notices: bool,
     /// Write the log as JSON
     #[arg(long)]
     json: bool,
@@ -47,6 +50,10 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<Ended> {
     let config = toji_builder::Config::load(&args.config)?;
+    if args.notices {
+        toji_builder::announce(&config).await?;
+        return Ok(Ended::Stopped);
+    }
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = async move {
         tokio::select! {

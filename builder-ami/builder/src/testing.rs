@@ -63,6 +63,8 @@ struct HubState {
     /// Queues by path, each with its messages; a message is its own receipt.
     queues: Mutex<HashMap<String, VecDeque<String>>>,
     changed: Notify,
+    /// Methods that are refused: the fault's code and what it says.
+    refused: Mutex<HashMap<String, (i32, String)>>,
     /// What any task answered.
     result: Mutex<Result<Json_, String>>,
     /// Tokens that count.
@@ -97,11 +99,16 @@ impl Lab {
     }
 
     pub(crate) async fn with(distro: PathBuf, settings: &str) -> Self {
+        Self::of("bwrap", distro, settings).await
+    }
+
+    /// With buildroots of a kind.
+    pub(crate) async fn of(kind: &str, distro: PathBuf, settings: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let hub = FakeHub::start(dir.path().join("hub"), distro).await;
         let (server, state) = (&hub.state.address, dir.path().join("state"));
         let text = format!(
-            "server='{server}'\nname='b'\nstate_dir='{}'\narches=['x86_64']\nbuildroot='bwrap'\n{settings}",
+            "server='{server}'\nname='b'\nstate_dir='{}'\narches=['x86_64']\nbuildroot='{kind}'\n{settings}",
             state.display()
         );
         let config: Config = toml::from_str(&text).unwrap();
@@ -163,6 +170,7 @@ impl FakeHub {
             free: Mutex::default(),
             queues: Mutex::default(),
             changed: Notify::new(),
+            refused: Mutex::default(),
             result: Mutex::new(Ok(json!(null))),
             token: Mutex::new("first".to_owned()),
         });
@@ -211,6 +219,11 @@ impl FakeHub {
         *self.state.token.lock().unwrap() = "second".to_owned();
     }
 
+    /// Refuses a method from now on.
+    pub(crate) fn refuse(&self, method: &str, code: i32, said: &str) {
+        self.state.refused.lock().unwrap().insert(method.to_owned(), (code, said.to_owned()));
+    }
+
     /// Sets what any task answered.
     pub(crate) fn set_result(&self, result: Result<Json_, String>) {
         *self.state.result.lock().unwrap() = result;
@@ -257,6 +270,9 @@ async fn call(
     }
     hub.calls.lock().unwrap().push((method.clone(), told.clone()));
     hub.changed.notify_waiters();
+    if let Some((code, said)) = hub.refused.lock().unwrap().get(&method) {
+        return (StatusCode::BAD_REQUEST, Json(json!({"detail": said, "faultCode": code}))).into_response();
+    }
     let task = told["task_id"].as_i64().unwrap_or_default();
     let answer = match method.as_str() {
         "enrolHost" => json!({"host_id": 3, "user_id": 4, "token": *hub.token.lock().unwrap()}),
@@ -305,9 +321,12 @@ async fn call(
             // The first time nothing has ended, and the task is woken.
             let subtasks = told["subtasks"].clone();
             if hub.told("host.awaitSubtasks") == 1 {
-                hub.queues.lock().unwrap().entry("/own".to_owned()).or_default().push_back(
-                    json!({"order": "wake", "task_id": task, "attempt": told["attempt"]}).to_string(),
-                );
+                hub.queues
+                    .lock()
+                    .unwrap()
+                    .entry("/own".to_owned())
+                    .or_default()
+                    .push_back(json!({"order": "wake", "task_id": task, "attempt": told["attempt"]}).to_string());
                 hub.changed.notify_waiters();
                 json!({"finished": [], "unfinished": subtasks})
             } else {
@@ -316,7 +335,9 @@ async fn call(
         }
         "getTaskResult" => match hub.result.lock().unwrap().clone() {
             Ok(result) => result,
-            Err(said) => return (StatusCode::BAD_REQUEST, Json(json!({"detail": said, "faultCode": 1005}))).into_response(),
+            Err(said) => {
+                return (StatusCode::BAD_REQUEST, Json(json!({"detail": said, "faultCode": 1005}))).into_response();
+            }
         },
         "host.evalPolicy" => hub.result.lock().unwrap().clone().unwrap_or_default(),
         "getExternalRepoList" => json!([]),

@@ -113,7 +113,8 @@ impl MockConfig {
                     session.call(&FindRepo { tag, min_event: None, at_event: None, opts: None }).await?
                 }
             };
-            let found = found.with_context(|| format!("{} has no repo yet; see `toji request-repo`", config.tag.name))?;
+            let found =
+                found.with_context(|| format!("{} has no repo yet; see `toji request-repo`", config.tag.name))?;
             if found.tag_id != config.tag.id {
                 bail!("repo {} belongs to {}, not to {}", found.id, found.tag_name, config.tag.name);
             }

@@ -157,9 +157,7 @@ impl MockConfig<'_> {
                     let _ = writeln!(conf, "{name}={}", i32::from(*yes));
                     Ok(())
                 }
-                Some(other) => {
-                    Err(BadSetting(format!("the tag's {key} is {}: it can be 0 or 1", other.kind())))
-                }
+                Some(other) => Err(BadSetting(format!("the tag's {key} is {}: it can be 0 or 1", other.kind()))),
             }
         };
         option("best", "mock.yum.best")?;

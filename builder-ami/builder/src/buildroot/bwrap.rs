@@ -123,12 +123,20 @@ impl Bwrap {
     }
 
     /// A program in the root, until the time limit. Answers its status.
-    async fn in_time(&self, run: impl Future<Output = io::Result<Ended>>, what: &str, log: &str) -> Result<i32, TaskError> {
+    async fn in_time(
+        &self,
+        run: impl Future<Output = io::Result<Ended>>,
+        what: &str,
+        log: &str,
+    ) -> Result<i32, TaskError> {
         match tokio::time::timeout(Duration::from_secs(self.plan.timeout), run).await {
             Ok(ended) => Ok(ended.doing(|| format!("running {what} in the buildroot"))?.status),
             Err(_) => {
                 kill_all(&self.scope, Duration::ZERO).await;
-                Err(TaskError::TimedOut(format!("{what} was stopped after {} s, its time limit; see {log}", self.plan.timeout)))
+                Err(TaskError::TimedOut(format!(
+                    "{what} was stopped after {} s, its time limit; see {log}",
+                    self.plan.timeout
+                )))
             }
         }
     }

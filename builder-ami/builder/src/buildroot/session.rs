@@ -16,12 +16,7 @@ use toji_protocol::{
 };
 use tokio::task::JoinHandle;
 
-use super::{
-    Bind, Buildroot, Group, Plan,
-    bwrap::Bwrap,
-    mock::Mock,
-    origins::Origins,
-};
+use super::{Bind, Buildroot, Group, Plan, bwrap::Bwrap, mock::Mock, origins::Origins};
 use crate::{
     config::BuildrootKind,
     context::TaskContext,

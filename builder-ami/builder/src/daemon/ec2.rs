@@ -2,7 +2,10 @@
 //!
 //! Asked of the instance metadata service, version 2, with a token. No notice is answered with 404.
 
-use std::time::Duration;
+use std::{
+    io,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::Deserialize;
 use tokio::{
@@ -11,8 +14,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::Request;
-use crate::config::Ec2Settings;
+use super::{Request, RunError};
+use crate::config::{Config, Ec2Settings};
 
 const SPOT: &str = "/latest/meta-data/spot/instance-action";
 const LIFECYCLE: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
@@ -23,6 +26,8 @@ const TOKEN_SECONDS: u32 = 21_600;
 const PACE: Duration = Duration::from_secs(5);
 /// What is not done this long before the end is handed back.
 const MARGIN: Duration = Duration::from_secs(45);
+/// In the state folder: until when tasks may go on, in seconds since the epoch.
+const FILE: &str = "leave";
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// A notice that the machine goes.
@@ -34,33 +39,51 @@ enum Notice {
     ScaleIn,
 }
 
-/// Watches for notices until one came. Does nothing where no address is set.
-pub(super) fn watch(settings: &Ec2Settings, requests: mpsc::Sender<Request>) -> JoinHandle<()> {
-    let settings = settings.clone();
+/// Watches for notices until one came: asks the service, where the settings say so, and looks for the file of [`announce`].
+pub(super) fn watch(config: &Config, requests: mpsc::Sender<Request>) -> JoinHandle<()> {
+    let (settings, file) = (config.ec2.clone(), config.state_dir.join(FILE));
+    // One of an earlier life of this machine.
+    let _ = std::fs::remove_file(&file);
     tokio::spawn(async move {
-        let Some(address) = &settings.metadata else { return };
-        let Some(mut service) = Service::new(address) else {
-            tracing::error!("no client for the metadata service: notices are not watched for");
-            return;
-        };
-        let notice = loop {
-            match service.notice().await {
-                Ok(Some(notice)) => break notice,
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "the metadata service does not answer");
-                    service.token = None;
+        let told = async {
+            loop {
+                if let Ok(text) = std::fs::read_to_string(&file) {
+                    let at = text.trim().parse::<u64>().ok().map(|at| UNIX_EPOCH + Duration::from_secs(at));
+                    break at.map_or(Duration::ZERO, time_until);
                 }
+                sleep(settings.pace()).await;
             }
-            sleep(settings.pace()).await;
         };
-        tracing::warn!(?notice, "EC2 says that this machine goes");
-        let left = match notice {
-            Notice::Spot(left) => left.saturating_sub(MARGIN),
-            Notice::ScaleIn => Duration::from_secs(settings.scale_in_seconds),
+        let asked = async {
+            match settings.metadata.as_ref().filter(|_| !settings.by_unit).and_then(|address| Service::new(address)) {
+                Some(mut service) => service.wait(&settings).await,
+                None => std::future::pending().await,
+            }
         };
+        let left = tokio::select! {
+            left = told => left,
+            left = asked => left,
+        };
+        tracing::warn!(seconds = left.as_secs(), "EC2 says that this machine goes");
         let _ = requests.send(Request::Leave(Instant::now() + left)).await;
     })
+}
+
+/// Waits for a notice, and leaves it in a file for the builder with these settings: what builds run beside must not reach the
+/// service, so the builder does not either.
+///
+/// # Errors
+/// When no address is set, or the file cannot be written.
+pub async fn announce(config: &Config) -> Result<(), RunError> {
+    let machine = |error| RunError::Machine { what: "watching for notices".to_owned(), error };
+    let address = config.ec2.metadata.as_ref();
+    let address = address.ok_or_else(|| machine(io::Error::other("the setting 'ec2.metadata' is missing")))?;
+    let mut service =
+        Service::new(address).ok_or_else(|| machine(io::Error::other("there can be no client for it")))?;
+    let end = SystemTime::now() + service.wait(&config.ec2).await;
+    let seconds = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (file, new) = (config.state_dir.join(FILE), config.state_dir.join(format!("{FILE}.new")));
+    std::fs::write(&new, seconds.to_string()).and_then(|()| std::fs::rename(new, file)).map_err(machine)
 }
 
 impl Ec2Settings {
@@ -90,9 +113,26 @@ impl Service {
         Some(Self { address: address.trim_end_matches('/').to_owned(), client, token: None })
     }
 
+    /// Until there is a notice. Answers how long tasks may go on.
+    async fn wait(&mut self, settings: &Ec2Settings) -> Duration {
+        loop {
+            match self.notice().await {
+                Ok(Some(Notice::Spot(left))) => return left.saturating_sub(MARGIN),
+                Ok(Some(Notice::ScaleIn)) => return Duration::from_secs(settings.scale_in_seconds),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "the metadata service does not answer");
+                    self.token = None;
+                }
+            }
+            sleep(settings.pace()).await;
+        }
+    }
+
     async fn notice(&mut self) -> reqwest::Result<Option<Notice>> {
         if let Some(text) = self.get(SPOT).await? {
-            let time = serde_json::from_str::<InstanceAction>(&text).ok().and_then(|action| seconds_until(&action.time));
+            let time =
+                serde_json::from_str::<InstanceAction>(&text).ok().and_then(|action| seconds_until(&action.time));
             // A notice that cannot be read is a notice: Spot gives two minutes.
             return Ok(Some(Notice::Spot(time.unwrap_or(Duration::from_secs(120)))));
         }
@@ -122,8 +162,11 @@ impl Service {
 
 /// None for what is no time.
 fn seconds_until(time: &str) -> Option<Duration> {
-    let time: std::time::SystemTime = chrono::DateTime::parse_from_rfc3339(time).ok()?.into();
-    Some(time.duration_since(std::time::SystemTime::now()).unwrap_or_default())
+    Some(time_until(chrono::DateTime::parse_from_rfc3339(time).ok()?.into()))
+}
+
+fn time_until(time: SystemTime) -> Duration {
+    time.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -162,9 +205,12 @@ mod tests {
             fake.tokens += 1;
             format!("token {}", fake.tokens)
         };
-        let spot = |State(fake): State<Shared>, headers: HeaderMap| async move { answer(&fake, &headers, |fake| fake.spot.clone()) };
-        let state =
-            |State(fake): State<Shared>, headers: HeaderMap| async move { answer(&fake, &headers, |fake| fake.lifecycle.clone()) };
+        let spot = |State(fake): State<Shared>, headers: HeaderMap| async move {
+            answer(&fake, &headers, |fake| fake.spot.clone())
+        };
+        let state = |State(fake): State<Shared>, headers: HeaderMap| async move {
+            answer(&fake, &headers, |fake| fake.lifecycle.clone())
+        };
         let router = Router::new()
             .route(TOKEN, axum::routing::put(token))
             .route(SPOT, get(spot))
@@ -176,10 +222,19 @@ mod tests {
         address
     }
 
+    fn config(dir: &std::path::Path, metadata: Option<String>) -> Config {
+        let text =
+            format!("server='http://h'\nname='b'\nstate_dir='{}'\narches=['x86_64']\nbuildroot='bwrap'", dir.display());
+        let mut config: Config = toml::from_str(&text).unwrap();
+        config.ec2 = Ec2Settings { metadata, scale_in_seconds: 600, pace_ms: Some(10), by_unit: false };
+        config
+    }
+
     async fn told(fake: &Shared) -> Duration {
-        let settings = Ec2Settings { metadata: Some(serve(fake).await), scale_in_seconds: 600, pace_ms: Some(10) };
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path(), Some(serve(fake).await));
         let (requests, mut asked) = mpsc::channel(1);
-        let watching = watch(&settings, requests);
+        let watching = watch(&config, requests);
         let Some(Request::Leave(until)) = asked.recv().await else { panic!("no notice") };
         watching.await.unwrap();
         until.duration_since(Instant::now())
@@ -220,9 +275,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_asked_where_there_is_no_address() {
+    async fn another_unit_asks_and_leaves_a_file() {
+        crate::testing::tls();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), "1").unwrap();
+        let fake = Shared::default();
+        let mut config = config(dir.path(), Some(serve(&fake).await));
+        config.ec2.by_unit = true;
         let (requests, mut asked) = mpsc::channel(1);
-        watch(&Ec2Settings::default(), requests).await.unwrap();
-        assert!(asked.recv().await.is_none());
+        let watching = watch(&config, requests);
+        assert!(!dir.path().join(FILE).exists(), "an earlier life's");
+        fake.lock().unwrap().lifecycle = Some("Terminated".to_owned());
+        announce(&config).await.unwrap();
+        let Some(Request::Leave(until)) = asked.recv().await else { panic!("no notice") };
+        assert!(until.duration_since(Instant::now()) > Duration::from_secs(590));
+        watching.await.unwrap();
+        config.ec2.metadata = None;
+        assert!(announce(&config).await.unwrap_err().to_string().contains("'ec2.metadata' is missing"));
     }
 }

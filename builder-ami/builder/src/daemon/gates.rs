@@ -15,7 +15,9 @@ pub(super) async fn closed(machine: &Machine) -> Option<String> {
         }
         tracing::info!("there was too little free space: what a failed task left is gone");
     }
-    space(config).or_else(|| load(config, Path::new("/proc/loadavg"))).or_else(|| memory(config, Path::new("/proc/meminfo")))
+    space(config)
+        .or_else(|| load(config, Path::new("/proc/loadavg")))
+        .or_else(|| memory(config, Path::new("/proc/meminfo")))
 }
 
 /// What cannot be told does not close a gate.

@@ -3,8 +3,7 @@
 use crate::failure::TaskError;
 
 /// What programs and their logs say when they, or one that they had started, were killed.
-const SIGNS: [&str; 6] =
-    ["killed", "signal 9", "status 137", "out of memory", "cannot allocate memory", "memoryerror"];
+const SIGNS: [&str; 6] = ["killed", "signal 9", "status 137", "out of memory", "cannot allocate memory", "memoryerror"];
 
 /// How many programs the kernel has killed on this machine, since it was started, because there was no memory left.
 pub(super) fn killed() -> u64 {
@@ -41,7 +40,10 @@ mod tests {
         let error = named(build(said), 2);
         assert!(matches!(error, TaskError::OutOfMemory(_)));
         let text = error.to_string();
-        assert!(text.starts_with("out of memory: the builder's kernel killed 2 programs") && text.ends_with(said), "{text}");
+        assert!(
+            text.starts_with("out of memory: the builder's kernel killed 2 programs") && text.ends_with(said),
+            "{text}"
+        );
         assert!(matches!(named(build(said), 0), TaskError::Build(_)), "something else has killed it");
         assert!(matches!(named(build("error: Bad exit status (%check)"), 2), TaskError::Build(_)), "another task's");
         let timed_out = TaskError::TimedOut("rpmbuild was killed after 5 s".to_owned());

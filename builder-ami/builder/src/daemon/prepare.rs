@@ -98,6 +98,7 @@ mod tests {
         let work = config.work_dir();
         fs::create_dir_all(work.join("tasks/7-1/root")).unwrap();
         fs::create_dir_all(work.join("roots/kept")).unwrap();
+        fs::create_dir_all(work.join("kept/5")).unwrap();
         let scope = Scope::builder(&config.state_dir, &work);
         let task = scope.task("7-1", &work.join("tasks/7-1"));
         let left = tokio::spawn(async move { Command::new("sleep").arg("1000").run(&task).await });
@@ -107,7 +108,7 @@ mod tests {
         clear(&config).await;
         assert!(!left.await.unwrap().unwrap().is_success());
         assert!(!work.join("tasks").exists());
-        assert!(work.join("roots/kept").exists());
+        assert!(work.join("roots/kept").exists() && work.join("kept/5").exists());
     }
 
     #[test]

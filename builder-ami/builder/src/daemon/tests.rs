@@ -18,7 +18,9 @@ async fn daemon(prepare: impl FnOnce(&Lab)) -> Option<Daemon> {
         eprintln!("skipped: the builder wants root");
         return None;
     }
-    let lab = Lab::with("/nowhere".into(), "minspace = 0\nmax_load = 0.0\nenrol_token_file = '/proc/sys/kernel/ostype'").await;
+    let lab =
+        Lab::with("/nowhere".into(), "minspace = 0\nmax_load = 0.0\nenrol_token_file = '/proc/sys/kernel/ostype'")
+            .await;
     prepare(&lab);
     let (stop, ended) = start(&lab);
     lab.hub.until_told("host.claim", 1).await;
@@ -218,7 +220,9 @@ async fn with(settings: &str, prepare: impl FnOnce(&Lab)) -> Option<Daemon> {
         eprintln!("skipped: the builder wants root");
         return None;
     }
-    let settings = format!("minspace = 0\nmin_memory = 0\nmax_load = 0.0\nenrol_token_file = '/proc/sys/kernel/ostype'\n{settings}");
+    let settings = format!(
+        "minspace = 0\nmin_memory = 0\nmax_load = 0.0\nenrol_token_file = '/proc/sys/kernel/ostype'\n{settings}"
+    );
     let lab = Lab::with("/nowhere".into(), &settings).await;
     prepare(&lab);
     let (stop, ended) = start(&lab);
@@ -242,13 +246,14 @@ async fn one_task_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_spot_takes_away_is_handed_back() {
-    use axum::{Router, routing::{get, put}};
-    let service = Router::new()
-        .route("/latest/api/token", put(|| async { "t" }))
-        .route(
-            "/latest/meta-data/spot/instance-action",
-            get(|| async { r#"{"action": "terminate", "time": "2020-01-01T00:00:00Z"}"# }),
-        );
+    use axum::{
+        Router,
+        routing::{get, put},
+    };
+    let service = Router::new().route("/latest/api/token", put(|| async { "t" })).route(
+        "/latest/meta-data/spot/instance-action",
+        get(|| async { r#"{"action": "terminate", "time": "2020-01-01T00:00:00Z"}"# }),
+    );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings = format!("[ec2]\nmetadata = 'http://{}'\npace_ms = 300", listener.local_addr().unwrap());
     let prepare = |lab: &Lab| lab.hub.add_task(1, "sleep", json!([1000]));

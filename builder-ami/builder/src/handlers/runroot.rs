@@ -47,8 +47,7 @@ impl TaskHandler for RunRoot {
             Some(repo) => repo,
             None => current_repo(ctx, tag).await?,
         };
-        let wish =
-            Wish { tag, repo, arch: task.arch.clone(), group: Group::Build, network: true, binds };
+        let wish = Wish { tag, repo, arch: task.arch.clone(), group: Group::Build, network: true, binds };
         let session = Session::open(ctx, &wish).await?;
         let outcome = run(ctx, &session, &task, &argv).await;
         if task.keep {

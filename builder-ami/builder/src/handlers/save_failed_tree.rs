@@ -34,7 +34,10 @@ impl TaskHandler for SaveFailedTree {
         let task = SaveFailedTreeTask::from_request(ctx.task.request.clone())?;
         let id = task.buildroot_id;
         let tree = ctx.machine.kept.find(id).ok_or_else(|| {
-            TaskError::Invalid(format!("nothing of buildroot {id} is kept on {}, or no longer", ctx.machine.config.name))
+            TaskError::Invalid(format!(
+                "nothing of buildroot {id} is kept on {}, or no longer",
+                ctx.machine.config.name
+            ))
         })?;
         let name = format!("broot-{id}.tar.gz");
         let path = ctx.dir.join(&name);

@@ -308,14 +308,13 @@ async fn commands_in_a_chroot() {
     let lab = Lab::with(distro, &settings).await;
     let command = "id -u; cat /mnt/shown/given; touch /mnt/shown/x 2>/dev/null || echo read-only; \
                    chown 1000 /builddir && echo owns; mknod /tmp/disk b 8 0 2>/dev/null || echo no devices; \
-                   touch /etc/changed && echo changed; echo kept > /root/left.log; ln -s /etc/passwd /root/out.log";
-    let options =
-        [("packages", texts(&["make"])), ("upload_logs", texts(&["/root/left.log"])), ("weight", 0.1.into())];
+                   [ -w /proc/sys/kernel/core_pattern ] || echo no settings; touch /etc/changed && echo changed; echo kept > /root/left.log; ln -s /etc/passwd /root/out.log";
+    let options = [("packages", texts(&["make"])), ("upload_logs", texts(&["/root/left.log"])), ("weight", 0.1.into())];
     let ctx = lab.task(7, "runroot", "x86_64", runroot(command.into(), &options));
     assert_eq!(run(&ctx).await.unwrap(), Value::from("the command exited with status 0"));
     let log = fs::read_to_string(lab.hub.work("tasks/7/7/runroot.log")).unwrap();
     let said: Vec<_> = log.lines().collect();
-    assert_eq!(said, ["0", "from outsideread-only", "owns", "no devices", "changed"], "{log}");
+    assert_eq!(said, ["0", "from outsideread-only", "owns", "no devices", "no settings", "changed"], "{log}");
     assert_eq!(fs::read_to_string(lab.hub.work("tasks/7/7/left.log")).unwrap(), "kept\n");
     assert_eq!(lab.hub.told("host.setTaskWeight")[0]["weight"], 0.5, "a command weighs no less");
     assert!(!Path::new("/etc/changed").exists());
@@ -359,11 +358,10 @@ async fn a_command_waits_for_a_repo() {
     assert!(matches!(&error, TaskError::Subtask { code: 1005, .. }), "{error:?}");
     assert!(error.to_string().contains("Timed out: no repo of demo-build"), "{error}");
     let started = lab.hub.told("host.startSubtask");
-    assert_eq!((&started[0]["method"], &started[0]["arglist"][0], &started[0]["label"]), (
-        &"waitrepo".into(),
-        &2.into(),
-        &"waitrepo".into()
-    ));
+    assert_eq!(
+        (&started[0]["method"], &started[0]["arglist"][0], &started[0]["label"]),
+        (&"waitrepo".into(), &2.into(), &"waitrepo".into())
+    );
 }
 
 #[tokio::test]
@@ -419,12 +417,21 @@ async fn svn_server(base: &Path, spec: &str) -> Option<(tokio::process::Child, u
     let url = format!("file://{}", repo.display());
     for message in ["first", "second"] {
         let target = format!("{url}/{message}");
-        let import = std::process::Command::new("svn").args(["import", "-q", "-m", message]).arg(&tree).arg(target).status();
+        let import =
+            std::process::Command::new("svn").args(["import", "-q", "-m", message]).arg(&tree).arg(target).status();
         assert!(import.unwrap().success());
     }
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut server = tokio::process::Command::new("svnserve");
-    server.args(["--daemon", "--foreground", "--listen-host", "127.0.0.1", "--listen-port", &port.to_string(), "--root"]);
+    server.args([
+        "--daemon",
+        "--foreground",
+        "--listen-host",
+        "127.0.0.1",
+        "--listen-port",
+        &port.to_string(),
+        "--root",
+    ]);
     let server = server.arg(base.join("repos")).kill_on_drop(true).spawn().unwrap();
     while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         tokio::task::yield_now().await;
@@ -464,4 +471,49 @@ async fn from_subversion_to_a_source_rpm() {
         assert!(error.starts_with("svn checkout exited with status 1; see checkout.log"), "{error}");
     }
     drop(server);
+}
+
+#[tokio::test]
+async fn contents_that_do_not_match_fail_the_build() {
+    let Some(lab) = Lab::new().await else { return };
+    let said = "bash-5.2-1.x86_64 in the buildroot is not the one that is known: its payload hash is a, not b";
+    for (id, method) in [(7, "host.setBuildRootList"), (8, "host.updateBuildRootList")] {
+        lab.hub.refuse(method, 1012, said);
+        let error = build(&lab, id, &spec("", "true")).await.unwrap_err();
+        assert_eq!(error.to_string(), said, "{method}");
+        assert!(error.response().contains("<int>1012</int>"));
+        assert!(
+            !lab.hub.work(&format!("tasks/{id}/{id}/hello-1.0-1.noarch.rpm")).exists(),
+            "nothing of it is handed in"
+        );
+        assert!(lab.hub.work(&format!("tasks/{id}/{id}/build.log")).exists(), "but its logs");
+    }
+}
+
+/// What is asked of the stand-in, of the real one.
+#[tokio::test]
+async fn the_real_mock() {
+    let Some(program) = std::env::var_os("TOJI_TEST_MOCK") else {
+        eprintln!("skipped: TOJI_TEST_MOCK names no mock");
+        return;
+    };
+    let Some(distro) = crate::testing::minidistro() else { return };
+    let uid = std::env::var("TOJI_TEST_MOCK_UID").map(|uid| format!("uid = {uid}\n")).unwrap_or_default();
+    let settings = format!("[mock]\npath = {program:?}\n{uid}");
+    let lab = Lab::of("mock", distro, &settings).await;
+    lab.hub.set_extra(serde_json::json!({"rpm.macro.dist": ".t1", "rpm.env.CC": "tcc"}));
+    let look = "echo dist is %{dist}, CC is $CC; tail -n +3 /proc/net/dev | cut -d: -f1 | sed 's/^ */net /'";
+    let built = build(&lab, 7, &spec("BuildRequires: make\n", look)).await.unwrap();
+    assert_eq!(built.rpms, ["tasks/7/7/hello-1.0-1.noarch.rpm"]);
+    let log = fs::read_to_string(lab.hub.work("tasks/7/7/build.log")).unwrap();
+    assert!(log.contains("dist is .t1, CC is tcc"), "{log}");
+    let nets: Vec<_> = log.lines().filter(|line| line.starts_with("net ")).collect();
+    assert_eq!(nets, ["net lo"], "nspawn, without network");
+    let error = build(&lab, 8, &spec("", "echo so far; false")).await.unwrap_err().to_string();
+    assert!(error.contains("build.log") && error.contains("Bad exit status"), "{error}");
+    let error = build(&lab, 9, &spec("BuildRequires: no-such-thing\n", "true")).await.unwrap_err().to_string();
+    assert!(error.contains("status 30") && error.contains("no-such-thing"), "{error}");
+    let ctx = lab.task(10, "runroot", "x86_64", runroot("id -u".into(), &[]));
+    run(&ctx).await.unwrap();
+    assert_eq!(fs::read_to_string(lab.hub.work("tasks/10/10/runroot.log")).unwrap(), "0\n");
 }

@@ -130,7 +130,8 @@ fn bytes(pid: u32) -> (u64, u64) {
 /// The memory that a program has of its own now.
 fn resident(pid: i32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }
 
@@ -170,7 +171,10 @@ mod tests {
         let scope = Scope::builder(dir.path(), dir.path()).task("1-1", dir.path()).metered(&meter);
         // Says when it has it, and then waits to be killed.
         let ready = dir.path().join("ready");
-        let script = format!("x = bytearray(b'x') * 40_000_000\nopen('{}', 'w')\nimport time\ntime.sleep(1000)", ready.display());
+        let script = format!(
+            "x = bytearray(b'x') * 40_000_000\nopen('{}', 'w')\nimport time\ntime.sleep(1000)",
+            ready.display()
+        );
         let program = {
             let scope = scope.clone();
             tokio::spawn(async move { Command::new("python3").args(["-c", &script]).run(&scope).await })

@@ -87,4 +87,3 @@ async fn fetch_common(tool: &Tool<'_>, (kind, url): (Kind, &ScmUrl), sources: &P
     let target: PathBuf = std::iter::repeat_n("..", depth).chain(["common"]).collect();
     symlink(target, parent.join("common")).doing(|| "linking common".to_owned())
 }
-

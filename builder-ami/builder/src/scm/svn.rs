@@ -27,7 +27,8 @@ async fn checkout(tool: &Tool<'_>, from: &str, revision: &str, to: &Path) -> Res
     let seen = tool.seen(to);
     let from = format!("{from}@{revision}");
     // What lies elsewhere by the repository's word (externals) was not asked of the list of allowed places.
-    let args = ["checkout", "--quiet", "--ignore-externals", "--revision", revision, "--", &from, &seen.to_string_lossy()];
+    let args =
+        ["checkout", "--quiet", "--ignore-externals", "--revision", revision, "--", &from, &seen.to_string_lossy()];
     tool.must("svn checkout", command(tool, &args)).await.map_err(|error| match error {
         TaskError::Build(said) if said.contains(&format!("status {NO_SUCH_PROGRAM};")) => {
             TaskError::Invalid("this builder has no svn: install Subversion on it".to_owned())

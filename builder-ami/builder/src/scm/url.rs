@@ -262,7 +262,9 @@ mod tests {
             assert_eq!((parsed.scheme, parsed.scheme.kind()), (scheme, kind), "{url}");
             assert_eq!((parsed.remote(&parsed.repository).as_str(), parsed.recorded("7").as_str()), (remote, recorded));
         }
-        for (url, name) in [("svn://h/r/trunk/?a/b#1", "b"), ("svn://h/r/trunk/#1", "trunk"), ("git://h/r.git?a/b#1", "r")] {
+        for (url, name) in
+            [("svn://h/r/trunk/?a/b#1", "b"), ("svn://h/r/trunk/#1", "trunk"), ("git://h/r.git?a/b#1", "r")]
+        {
             assert_eq!(ScmUrl::parse(url).unwrap().checkout_name(), name, "{url}");
         }
     }

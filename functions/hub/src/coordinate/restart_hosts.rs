@@ -3,8 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use toji_protocol::{
-    id::{HostId, Ref},
-    id::TaskId,
+    id::{HostId, Ref, TaskId},
     method::{
         Listing, OneOrMany,
         host::{Host, ListHosts},

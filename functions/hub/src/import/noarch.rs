@@ -66,7 +66,8 @@ pub async fn check(hub: &Hub, task: TaskId, attempt: i32, harvest: &Harvest, now
     let mut differences = Vec::new();
     for other in &harvest.doubles {
         let first = harvest.rpms.iter().find(|made| made.file.name == other.file.name);
-        let first = first.ok_or_else(|| Error::internal(anyhow::anyhow!("{} is doubled, but once", other.file.name)))?;
+        let first =
+            first.ok_or_else(|| Error::internal(anyhow::anyhow!("{} is doubled, but once", other.file.name)))?;
         if first.file.sha256 != other.file.sha256 {
             differences.extend(compare(hub, first, other).await?);
         }

@@ -32,8 +32,8 @@ use toji_protocol::{
     id::{HostId, TaskId, UserId},
     method::task::{
         AssignTask, CancelTask, CancelTaskChildren, CancelTaskFull, DownloadTaskOutput, FreeTask, GetTaskChildren,
-        GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, GetTaskUsage, ListTaskOutput, ListTasks, MakeTask,
-        ResubmitTask, RunRoot, SaveFailedTree, SetTaskPriority, TaskFinished,
+        GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, GetTaskUsage, ListTaskOutput, ListTasks,
+        MakeTask, ResubmitTask, RunRoot, SaveFailedTree, SetTaskPriority, TaskFinished,
     },
     queue_name::{Advance, Bell, Bin, HostOrder, QueueName},
     state::TaskState,

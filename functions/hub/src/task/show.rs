@@ -7,8 +7,8 @@ use toji_protocol::{
     method::{
         OneOrMany,
         task::{
-            AttemptUsage, GetTaskChildren, GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult, GetTaskUsage,
-            TaskFinished, TaskInfo,
+            AttemptUsage, GetTaskChildren, GetTaskDescendents, GetTaskInfo, GetTaskRequest, GetTaskResult,
+            GetTaskUsage, TaskFinished, TaskInfo,
         },
     },
     state::TaskState,

@@ -260,12 +260,7 @@ pub(super) async fn usage(conn: &mut PgConnection, task: TaskId) -> Result<Vec<A
 }
 
 /// Notes whether a task waits for its children, and which of them it has waited for.
-pub(super) async fn set_waiting(
-    conn: &mut PgConnection,
-    task: TaskId,
-    waits: bool,
-    finished: &[TaskId],
-) -> Result<()> {
+pub(super) async fn set_waiting(conn: &mut PgConnection, task: TaskId, waits: bool, finished: &[TaskId]) -> Result<()> {
     let finished: Vec<i64> = finished.iter().map(|id| id.0).collect();
     sqlx::query!("UPDATE task SET waiting = $2 WHERE id = $1", task.0, waits).execute(&mut *conn).await?;
     sqlx::query!("UPDATE task SET awaited = false WHERE parent = $1 AND id = ANY($2) AND awaited", task.0, &finished)

@@ -30,7 +30,9 @@ async fn held(cx: &mut Cx, task: TaskId, attempt: i32) -> Result<TaskRow> {
 fn check_method(method: &str) -> Result<()> {
     let (_, coordinated) = traits_of(method);
     if coordinated && method != WaitRepoTask::METHOD || PINNED.contains(&method) {
-        return Err(Error::denied(format!("a builder's task makes no {method} tasks: only what builders do, and waitrepo")));
+        return Err(Error::denied(format!(
+            "a builder's task makes no {method} tasks: only what builders do, and waitrepo"
+        )));
     }
     Ok(())
 }

@@ -117,7 +117,9 @@ impl Handle for DetachHost {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let (id, now) = (cx.caller.host()?, cx.now);
         let conn = cx.db().await?;
-        sqlx::query!("UPDATE host SET ready = false, update_time = $2 WHERE id = $1", id.0, now).execute(&mut *conn).await?;
+        sqlx::query!("UPDATE host SET ready = false, update_time = $2 WHERE id = $1", id.0, now)
+            .execute(&mut *conn)
+            .await?;
         log::note(conn, None, Some(id), &format!("Its builder has ended: {}", self.reason), now).await
     }
 }

@@ -22,6 +22,9 @@ const ROOT_CAPABILITIES: [&str; 10] = [
     "CAP_SYS_CHROOT",
 ];
 
+/// Where the root of a chroot could set the machine's kernel up.
+const KERNEL_SETTINGS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
 /// A box around a root.
 pub(super) struct Sandbox<'a> {
     pub(super) plan: &'a Plan,
@@ -50,6 +53,10 @@ impl Sandbox<'_> {
             None => Command::new("bwrap"),
         };
         let mut command = self.boxed(bwrap, "/").args(["--cap-drop", "ALL"]);
+        // The kernel's settings belong to its root, whatever that may do besides.
+        for settings in KERNEL_SETTINGS {
+            command = command.args(["--ro-bind-try", settings, settings]);
+        }
         for capability in ROOT_CAPABILITIES {
             command = command.args(["--cap-add", capability]);
         }

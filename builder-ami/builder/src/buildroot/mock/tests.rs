@@ -262,15 +262,25 @@ async fn failures_name_the_log_and_the_reason() {
     let error = mock.fill().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "could not init mock buildroot, mock exited with status 30; see root.log for more information\n\
+        "could not init mock buildroot, mock exited with status 30 (the package manager failed); see root.log for more information\n\
          Error: nothing provides @build"
     );
 }
 
 /// Status | the log that mock writes to | what it says there | the message, after the status.
 const REPLAYED: [(i32, &str, &str, &str); 11] = [
-    (1, "build.log", "error: Bad exit status from /var/tmp/rpm-tmp.x (%check)\n", "; see build.log or root.log for more information"),
-    (1, "build.log", "error: Architecture is not included: x86_64\n", "; see build.log or root.log for more information"),
+    (
+        1,
+        "build.log",
+        "error: Bad exit status from /var/tmp/rpm-tmp.x (%check)\n",
+        "; see build.log or root.log for more information",
+    ),
+    (
+        1,
+        "build.log",
+        "error: Architecture is not included: x86_64\n",
+        "; see build.log or root.log for more information",
+    ),
     (10, "build.log", "make: *** [Makefile:2: all] Error 1\n", "; see build.log for more information"),
     (
         11,
@@ -290,7 +300,12 @@ const REPLAYED: [(i32, &str, &str, &str); 11] = [
         "Error: Failed to download metadata for repo 'build': Cannot download repomd.xml\n",
         " (the package manager failed); see root.log for more information",
     ),
-    (30, "root.log", "Error: Unable to find a match: @build\n", " (the package manager failed); see root.log for more information"),
+    (
+        30,
+        "root.log",
+        "Error: Unable to find a match: @build\n",
+        " (the package manager failed); see root.log for more information",
+    ),
     (
         60,
         "root.log",
@@ -299,7 +314,12 @@ const REPLAYED: [(i32, &str, &str, &str); 11] = [
     ),
     (20, "root.log", "ERROR: something failed\n", "; see root.log for more information"),
     (137, "root.log", "fatal: killed\n", " (it was killed); see root.log for more information"),
-    (143, "root.log", "ERROR: Exiting on user interrupt\n", " (it was asked to stop); see root.log for more information"),
+    (
+        143,
+        "root.log",
+        "ERROR: Exiting on user interrupt\n",
+        " (it was asked to stop); see root.log for more information",
+    ),
 ];
 
 #[tokio::test]
