@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod builder_dies;
+mod builder_tasks;
 mod cancel;
 mod commands;
 mod good_build;

@@ -35,12 +35,17 @@ async fn those_that_differ_fail_the_build(options: PgPoolOptions, connect: PgCon
     for (preamble, install, files, what, values) in [
         ("Requires: qemu", "", "", "Requires qemu", json!({"x86_64": null, "aarch64": "yes"})),
         ("", "touch %{buildroot}/opt/more", "/opt/more", "file /opt/more", json!({"x86_64": null, "aarch64": "yes"})),
-        ("", "chmod 700 %{buildroot}/opt/data", "", "mode of /opt/data", json!({"x86_64": "33188", "aarch64": "33216"})),
+        (
+            "",
+            "chmod 700 %{buildroot}/opt/data",
+            "",
+            "mode of /opt/data",
+            json!({"x86_64": "33188", "aarch64": "33216"}),
+        ),
         ("", "", "%attr(-,games,-) /opt/data", "user of /opt/data", json!({"x86_64": "root", "aarch64": "games"})),
         ("Summary: Other data", "", "", "Summary", json!({"x86_64": "Its data", "aarch64": "Other data"})),
     ] {
-        farm.hello.noarch =
-            rpms::data(|arch| [on_arm(arch, preamble), on_arm(arch, install), on_arm(arch, files)]);
+        farm.hello.noarch = rpms::data(|arch| [on_arm(arch, preamble), on_arm(arch, install), on_arm(arch, files)]);
         let (task, state, said) = build(&farm).await;
         assert_eq!(state, 5, "{what}");
         let names = format!("hello-data-1.0-1.noarch.rpm; see noarch_rpmdiff.json of task {task}");
