@@ -25,11 +25,14 @@ const SILENT_ATTEMPTS: i32 = 4;
 /// What is kept of the newest parts of an attempt, in bytes; older ones are read again by who wants them.
 const KEPT: usize = 8 << 20;
 
+/// The readers of attempts, as long as anybody has them.
+type Watched = HashMap<(TaskId, i32), Weak<Tail>>;
+
 /// The attempts that are being watched.
 #[derive(Clone)]
 pub(crate) struct Tails {
     store: Store,
-    watched: Arc<Mutex<HashMap<(TaskId, i32), Weak<Tail>>>>,
+    watched: Arc<Mutex<Watched>>,
 }
 
 impl Tails {
