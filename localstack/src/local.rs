@@ -1,6 +1,6 @@
 //! The whole of toji, put together in one process.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -9,9 +9,10 @@ use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use toji_hub::{Hub, config::Config, policy::PolicyFile, tag::Quirks};
+use toji_hub::{Hub, callback, config::Config, policy::PolicyFile, tag::Quirks};
 use toji_mail::Postman;
 use toji_protocol::queue_name::QueueName;
+use toji_remote::Outside;
 use toji_repo::HttpFetch;
 use tokio::{
     net::TcpListener,
@@ -60,6 +61,8 @@ pub struct Settings {
     pub lease: Option<TimeDelta>,
     /// The deployment's own policies.
     pub policies: PolicyFile,
+    /// Hooks, webhooks and methods that others answer.
+    pub hooks: callback::Settings,
     /// How tags inherit.
     pub quirks: Quirks,
     /// A builder in this process.
@@ -129,11 +132,14 @@ async fn hub(settings: &Settings, cloud: &Cloud, server_url: &str) -> Result<Hub
     let topurl = format!("{server_url}/kojifiles");
     let mut config = Config { topurl, mail: toji_hub::env::mail()?, quirks: settings.quirks, ..Config::default() };
     config.policies = settings.policies.clone();
+    let remote = Outside::new().await.context("no HTTP client")?;
+    settings.hooks.check(&remote)?;
+    (config.callbacks, config.remote) = (Arc::new(settings.hooks.clone()), Arc::new(remote));
     if let Some(lease) = settings.lease {
         config.lease = lease;
     }
     let (store, queues) = (cloud.store().await?, cloud.queues().await);
-    for queue in [QueueName::Coordinator, QueueName::Repo, QueueName::Mail] {
+    for queue in [QueueName::Coordinator, QueueName::Repo, QueueName::Mail, QueueName::Events] {
         queues.url(&queue).await?;
     }
     Ok(Hub::new(pool, store, queues, cloud.queue_credentials(), config))
@@ -208,9 +214,14 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, 
     };
     parts.spawn(consume(hub.clone(), QueueName::Mail, mail, stop.subscribe()));
 
+    let tell = |hub: Hub, _: String| async move { toji_events::handle(&hub, Utc::now()).await };
+    parts.spawn(consume(hub.clone(), QueueName::Events, tell, stop.subscribe()));
+
     let seconds = Duration::from_secs;
     let outbox = |hub: Hub, now| async move { toji_hub::outbox::run_once(&hub, now).await };
     parts.spawn(repeat(hub.clone(), "outbox", seconds(2), outbox, stop.subscribe()));
+    let events = |hub: Hub, now| async move { toji_hub::callback::deliver::run_once(&hub, now).await };
+    parts.spawn(repeat(hub.clone(), "events", seconds(2), events, stop.subscribe()));
     let rescue = |hub: Hub, now| async move { toji_hub::task::rescue::run_once(&hub, now).await };
     parts.spawn(repeat(hub.clone(), "rescue", seconds(2), rescue, stop.subscribe()));
     let repos = |hub: Hub, now| async move { toji_hub::repo::passes::run_once(&hub, now).await };

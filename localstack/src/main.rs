@@ -68,6 +68,9 @@ struct Serve {
     /// Policies, in the form of Koji's hub.conf; without it, and for those that it does not have, Koji's defaults
     #[arg(long, env = "TOJI_POLICY", value_name = "FILE", value_parser = toji_hub::env::policies)]
     policies: Option<toji_hub::policy::PolicyFile>,
+    /// Hooks, webhooks and methods that others answer, as functions/events/README.md describes them
+    #[arg(long, env = "TOJI_HOOKS", hide_env_values = true, value_name = "FILE", value_parser = toji_hub::env::hooks)]
+    hooks: Option<toji_hub::callback::Settings>,
     /// How tags inherit: as in Koji, oddities included, or without them
     #[arg(long, env = "TOJI_QUIRKS", value_name = "koji|none", default_value = "koji")]
     quirks: Quirks,
@@ -111,6 +114,7 @@ async fn run(serve: Serve) -> Result<()> {
         smtp_url: serve.smtp_url.filter(|url| !url.is_empty()),
         lease: serve.lease_seconds.map(TimeDelta::seconds),
         policies: serve.policies.unwrap_or_default(),
+        hooks: serve.hooks.unwrap_or_default(),
         quirks: serve.quirks,
         builder: serve.builder_config.as_deref().map(toji_builder::Config::load).transpose()?,
     };

@@ -37,6 +37,7 @@ async fn settings(pool: &PgPool, data: &Path) -> Settings {
         smtp_url: None,
         lease: None,
         policies: toji_hub::policy::PolicyFile::default(),
+        hooks: toji_hub::callback::Settings::default(),
         quirks: Quirks::Koji,
         builder: None,
     }

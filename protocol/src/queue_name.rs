@@ -39,6 +39,8 @@ pub enum QueueName {
     Repo,
     /// What people are to be told by mail.
     Mail,
+    /// What other programs are to be told.
+    Events,
 }
 
 impl std::fmt::Display for QueueName {
@@ -50,6 +52,7 @@ impl std::fmt::Display for QueueName {
             QueueName::Coordinator => f.write_str("coordinator"),
             QueueName::Repo => f.write_str("repo"),
             QueueName::Mail => f.write_str("mail"),
+            QueueName::Events => f.write_str("events"),
         }
     }
 }
@@ -63,6 +66,7 @@ impl std::str::FromStr for QueueName {
             "coordinator" => Ok(QueueName::Coordinator),
             "repo" => Ok(QueueName::Repo),
             "mail" => Ok(QueueName::Mail),
+            "events" => Ok(QueueName::Events),
             _ => {
                 if let Some(bin) = name.strip_prefix("tasks-") {
                     Ok(QueueName::Bin(Bin(bin.to_owned())))
@@ -124,6 +128,10 @@ pub struct MakeRepo {
     /// The newRepo task.
     pub task: TaskId,
 }
+
+/// For the events function: something has happened that other programs are to be told of. What, stands in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {}
 
 /// For the mail function: something has happened that somebody may want to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -195,6 +203,7 @@ mod tests {
             QueueName::Coordinator,
             QueueName::Repo,
             QueueName::Mail,
+            QueueName::Events,
             QueueName::Host(HostId(4)),
             QueueName::Bin(Bin::new(ChannelId(1), "x86_64")),
         ] {

@@ -60,14 +60,15 @@ pub(crate) async fn answer(
     };
     let is_nobody = matches!(auth, Auth::Nobody);
     let request = Request { method, positional, named, auth, idempotency_key, now: Utc::now() };
+    let hub = api.hub.for_request(id.shared());
     if multicall::is_multicall(&request.method) {
-        return multicall::json(&api.hub, &id, request).await;
+        return multicall::json(&hub, &id, request).await;
     }
     let tell = |error: &Error| {
         let told = Told::new(error, &id);
         if is_nobody { told.for_nobody() } else { told }.json(&id)
     };
-    match api.hub.call(request).await {
+    match hub.call(request).await {
         Ok(reply) => match reply::body(reply, reply::Encoding::Json) {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
             Err(error) => tell(&error),

@@ -72,10 +72,11 @@ async fn call(api: &Api, id: &RequestId, uri: &Uri, headers: &HeaderMap, documen
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     let now = Utc::now();
     let request = Request { method, positional, named, auth, idempotency_key: key.map(str::to_owned), now };
+    let hub = api.hub.for_request(id.shared());
     if multicall::is_multicall(&request.method) {
-        return multicall::xmlrpc(&api.hub, id, request).await;
+        return multicall::xmlrpc(&hub, id, request).await;
     }
-    match api.hub.call(request).await {
+    match hub.call(request).await {
         Ok(reply) => match reply::body(reply, reply::Encoding::Xmlrpc) {
             Ok(document) => xml(document),
             Err(error) => Told::new(&error, id).xmlrpc(),

@@ -128,6 +128,10 @@ fn arguments(entry: &Entry, schema: Schema) -> Value {
     let mut is_open = false;
     if let Some(properties) = members.get_mut("properties").and_then(Value::as_object_mut) {
         for param in entry.params {
+            if param.kind != ParamKind::RestNamed && !properties.contains_key(param.name) {
+                // of what others answer only the names are known
+                properties.insert(param.name.to_owned(), json!({}));
+            }
             match param.kind {
                 ParamKind::RestNamed => {
                     is_open = true;

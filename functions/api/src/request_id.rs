@@ -24,6 +24,11 @@ impl fmt::Display for RequestId {
 }
 
 impl RequestId {
+    /// The same, to be told others.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The sender's, if it can be written into a log.
     fn of(headers: &HeaderMap) -> Self {
         let plain = |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());

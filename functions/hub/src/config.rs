@@ -1,11 +1,17 @@
 //! Settings of a deployment.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use chrono::TimeDelta;
 use toji_protocol::{id::HostId, queue_name::QueueUrls};
 
-use crate::{Result, policy::PolicyFile, sidetag, tag::Quirks};
+use crate::{
+    Result, callback,
+    callback::remote::{Nobody, Remote},
+    policy::PolicyFile,
+    sidetag,
+    tag::Quirks,
+};
 
 /// What a deployment may set.
 #[derive(Clone, Debug)]
@@ -48,6 +54,10 @@ pub struct Config {
     pub save_failed_tree: Option<Vec<String>>,
     /// Whether tags inherit as in Koji, oddities included.
     pub quirks: Quirks,
+    /// Hooks, receivers of messages, and methods that others answer.
+    pub callbacks: Arc<callback::Settings>,
+    /// How those are called.
+    pub remote: Arc<dyn Remote>,
 }
 
 impl Default for Config {
@@ -73,6 +83,8 @@ impl Default for Config {
             sidetags: sidetag::Settings::default(),
             save_failed_tree: Some(vec!["buildArch".to_owned()]),
             quirks: Quirks::Koji,
+            callbacks: Arc::default(),
+            remote: Arc::new(Nobody),
         }
     }
 }

@@ -17,10 +17,11 @@
 //! | `TOJI_SIDETAG_NEW_REPO` | `true`: a new side tag's repo is asked for at once |
 //! | `TOJI_SAVE_FAILED_TREE` | kinds of tasks, with commas between, or `*`; `buildArch` unless said |
 //! | `TOJI_QUIRKS` | `koji`: tags inherit as in Koji, oddities included; `none`: without them. `koji` unless said |
+//! | `TOJI_HOOKS` | hooks, webhooks and added methods: the path of a file as in `callback::settings`, or its text |
 //! | `AWS_REGION` | `us-east-1` unless said |
 //! | `AWS_ENDPOINT_URL` | S3 and SQS elsewhere than on AWS: LocalStack |
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
 use chrono::TimeDelta;
@@ -34,7 +35,8 @@ use toji_protocol::{
 use toji_store::{Store, StoreAccess, Unset};
 
 use crate::{
-    Error, Hub,
+    Error, Hub, callback,
+    callback::remote::Remote,
     config::{Config, Issued, MailConfig, QueueCredentials},
     policy::PolicyFile,
     sidetag,
@@ -63,11 +65,11 @@ pub enum EnvError {
 }
 
 impl Hub {
-    /// Puts a hub together from the environment. Nothing is opened yet.
+    /// Puts a hub together from the environment, which calls what is outside by `remote`. Nothing is opened yet.
     ///
     /// # Errors
     /// When a variable is missing or makes no sense.
-    pub async fn from_env() -> Result<Self, EnvError> {
+    pub async fn from_env(remote: Arc<dyn Remote>) -> Result<Self, EnvError> {
         let database: PgConnectOptions = parsed("DATABASE_URL")?.ok_or(EnvError::Missing("DATABASE_URL"))?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -102,6 +104,13 @@ impl Hub {
         if let Some(quirks) = parsed("TOJI_QUIRKS")? {
             config.quirks = quirks;
         }
+        if let Some(named) = optional("TOJI_HOOKS") {
+            let senseless = |problem| EnvError::Senseless { name: "TOJI_HOOKS", problem };
+            let settings = hooks(&named).map_err(senseless)?;
+            settings.check(&*remote).map_err(|problem| senseless(problem.to_string()))?;
+            config.callbacks = Arc::new(settings);
+        }
+        config.remote = remote;
         let keys = match (optional("AWS_ACCESS_KEY_ID"), optional("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) if endpoint.is_some() => Some(Credentials::from_keys(id, secret, None)),
             _ => None,
@@ -159,12 +168,22 @@ fn words(list: &str) -> Vec<String> {
 /// # Errors
 /// When the file cannot be read, or a line is no rule.
 pub fn policies(named: &str) -> Result<PolicyFile, String> {
-    let text = if named.contains('\n') {
-        named.to_owned()
-    } else {
-        std::fs::read_to_string(named).map_err(|error| format!("{named}: {error}"))?
-    };
-    text.parse::<PolicyFile>().map_err(|error| error.to_string())
+    text(named)?.parse::<PolicyFile>().map_err(|error| error.to_string())
+}
+
+/// Hooks and webhooks from a file, or from its text: a text has more than one line.
+///
+/// # Errors
+/// When the file cannot be read, or makes no sense.
+pub fn hooks(named: &str) -> Result<callback::Settings, String> {
+    text(named)?.parse().map_err(|problem: callback::settings::SettingsError| problem.to_string())
+}
+
+fn text(named: &str) -> Result<String, String> {
+    if named.contains('\n') {
+        return Ok(named.to_owned());
+    }
+    std::fs::read_to_string(named).map_err(|error| format!("{named}: {error}"))
 }
 
 /// Hands the same keys to every builder: for emulators, where nothing is guarded.

@@ -6,6 +6,8 @@
 
 use thiserror::Error as ThisError;
 
+use crate::callback::Question;
+
 /// Koji's fault codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
@@ -40,6 +42,10 @@ pub enum FaultCode {
     Deprecated = 1013,
     /// Try again later.
     Offline = 1014,
+    /// What a deployment has added has failed.
+    Plugin = 1016,
+    /// A hook refuses, or cannot be asked.
+    Callback = 1017,
     /// Wrong arguments.
     Parameter = 1019,
     /// An import cannot be.
@@ -72,6 +78,15 @@ pub enum Error {
     /// Two transactions stood in each other's way; the request is run again.
     #[error("the server is busy; try again")]
     Deadlock(#[source] sqlx::Error),
+    /// A hook of the deployment's refuses.
+    #[error("{0}")]
+    Vetoed(String),
+    /// A hook or a method that the deployment has added cannot be asked, or makes no sense.
+    #[error("{1}")]
+    Remote(FaultCode, String),
+    /// Hooks must be asked before this can be done: nothing was done. It is run again when they have answered.
+    #[error("the server is busy; try again")]
+    Unasked(Vec<Question>),
     /// Our own fault.
     #[error("internal error")]
     Internal(#[source] anyhow::Error),
@@ -122,10 +137,14 @@ impl Error {
     /// The number that Koji's clients know it by.
     pub fn fault_code(&self) -> i32 {
         match self {
-            Self::NotFound(code, _) | Self::Invalid(code, _) | Self::Unauthenticated(code, _) => *code as i32,
+            Self::NotFound(code, _)
+            | Self::Invalid(code, _)
+            | Self::Unauthenticated(code, _)
+            | Self::Remote(code, _) => *code as i32,
             Self::Conflict(_) => FaultCode::Generic as i32,
             Self::Denied(_) => FaultCode::NotAllowed as i32,
-            Self::Unavailable(_) | Self::Deadlock(_) => FaultCode::Offline as i32,
+            Self::Vetoed(_) => FaultCode::Callback as i32,
+            Self::Unavailable(_) | Self::Deadlock(_) | Self::Unasked(_) => FaultCode::Offline as i32,
             Self::Internal(_) => FaultCode::Unexpected as i32,
             Self::TaskFault(code, _) => *code,
         }
@@ -137,9 +156,10 @@ impl Error {
             Self::NotFound(..) => 404,
             Self::Invalid(..) | Self::TaskFault(..) => 400,
             Self::Conflict(_) => 409,
-            Self::Denied(_) => 403,
+            Self::Denied(_) | Self::Vetoed(_) => 403,
             Self::Unauthenticated(..) => 401,
-            Self::Unavailable(_) | Self::Deadlock(_) => 503,
+            Self::Unavailable(_) | Self::Deadlock(_) | Self::Unasked(_) => 503,
+            Self::Remote(..) => 502,
             Self::Internal(_) => 500,
         }
     }

@@ -10,11 +10,13 @@
 //! - [`coordinate`]: parent tasks as state machines; [`import`]: what a build leaves behind
 //! - [`repo`]: requests, and repos made of stored fragments
 //! - [`outbox`]: messages that leave after the commit
+//! - [`callback`]: hooks that are asked before something happens, and who is told of it after; [`plugin`]: methods that others answer
 
 pub mod archive;
 pub mod build;
 pub mod buildroot;
 pub mod call;
+pub mod callback;
 pub mod channel;
 mod clause;
 pub mod config;
@@ -36,6 +38,7 @@ pub mod name;
 pub mod notification;
 pub mod outbox;
 pub mod package;
+pub mod plugin;
 pub mod policy;
 pub mod repo;
 pub mod rpm;
@@ -56,6 +59,7 @@ pub mod worker;
 use std::sync::Arc;
 
 use call::Table;
+use callback::Answers;
 use config::{Config, QueueCredentials};
 use connections::Connections;
 pub use error::{Error, Result};
@@ -63,9 +67,13 @@ use sqlx::PgPool;
 use toji_protocol::queue::Queues;
 use toji_store::Store;
 
-/// The hub's connections and settings. Cheap to clone.
+/// The hub's connections and settings, and what is known of the request at hand. Cheap to clone.
 #[derive(Clone)]
-pub struct Hub(Arc<Parts>);
+pub struct Hub {
+    parts: Arc<Parts>,
+    request_id: Option<Arc<str>>,
+    answers: Answers,
+}
 
 /// What a hub is made of.
 pub struct Parts {
@@ -87,7 +95,7 @@ pub struct Parts {
 impl std::ops::Deref for Hub {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }
 
@@ -102,8 +110,37 @@ impl Hub {
     ) -> Self {
         let connections = Connections::new(pool.clone());
         let policies = policy::Cache::new(&config.policies);
-        let table = Table::new();
-        Self(Arc::new(Parts { pool, store, queues, queue_credentials, config, connections, policies, table }))
+        let table = Table::new(&config.callbacks.methods);
+        let parts = Parts { pool, store, queues, queue_credentials, config, connections, policies, table };
+        Self { parts: Arc::new(parts), request_id: None, answers: Answers::default() }
+    }
+
+    /// The same hub for one request, whose id others are told.
+    pub fn for_request(&self, id: Arc<str>) -> Self {
+        Self { request_id: Some(id), ..self.clone() }
+    }
+
+    /// The id of the request at hand.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The same hub with room for what hooks answer, if there are any.
+    pub(crate) fn asking(&self) -> Self {
+        if self.answers.is_kept() || !self.config.callbacks.has_hooks() {
+            return self.clone();
+        }
+        Self { answers: Answers::new(), ..self.clone() }
+    }
+
+    /// The same hub, which asks no hook.
+    pub(crate) fn unasking(&self) -> Self {
+        Self { answers: Answers::default(), ..self.clone() }
+    }
+
+    /// What hooks have answered to the request at hand.
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// Closes the connections to Postgres, when the calls that use them are done.

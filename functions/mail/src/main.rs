@@ -1,19 +1,20 @@
 //! The mail function as a Lambda function behind its queue, whose mapping reports failures one by one.
 
-use std::env;
+use std::{env, sync::Arc};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use chrono::Utc;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use toji_hub::Hub;
 use toji_mail::Postman;
+use toji_remote::Outside;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let filter = EnvFilter::try_from_env("TOJI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
-    let hub = Hub::from_env().await?;
+    let hub = Hub::from_env(Arc::new(Outside::new().await?)).await?;
     let postman = postman().await?;
     lambda_runtime::run(service_fn(async |event| batch(&hub, &postman, event).await)).await
 }

@@ -1,11 +1,12 @@
 //! Scheduled passes: each reconciles what crashes and lost messages leave behind, and may run twice at once. A program a pass.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use toji_hub::Hub;
+use toji_remote::Outside;
 use tracing_subscriber::EnvFilter;
 
 /// Answers each of a schedule's events with one pass.
@@ -19,7 +20,7 @@ where
 {
     let filter = EnvFilter::try_from_env("TOJI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
-    let hub = Hub::from_env().await?;
+    let hub = Hub::from_env(Arc::new(Outside::new().await?)).await?;
     let pass = &pass;
     let answer = |_: LambdaEvent<Value>| {
         let hub = hub.clone();

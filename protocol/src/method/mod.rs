@@ -12,6 +12,7 @@ use crate::value::{Map, Value};
 pub mod archive;
 pub mod build;
 pub mod buildroot;
+pub mod callback;
 pub mod channel;
 pub mod content;
 pub mod content_generator;

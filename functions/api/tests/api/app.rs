@@ -52,14 +52,19 @@ impl Answer {
 
 impl App {
     pub(crate) async fn new(pool: PgPool) -> Self {
-        Self::try_new(pool).await.unwrap()
+        Self::try_with(pool, Config::default()).await.unwrap()
     }
 
-    async fn try_new(pool: PgPool) -> Result<Self> {
+    /// With settings of its own.
+    pub(crate) async fn with(pool: PgPool, config: Config) -> Self {
+        Self::try_with(pool, config).await.unwrap()
+    }
+
+    async fn try_with(pool: PgPool, config: Config) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let cloud = Cloud::serve(dir.path()).await?;
         let (store, queues) = (cloud.store().await?, cloud.queues().await);
-        let config = Config { topurl: "http://toji.test/kojifiles".to_owned(), ..Config::default() };
+        let config = Config { topurl: "http://toji.test/kojifiles".to_owned(), ..config };
         let hub = Hub::new(pool, store, queues, cloud.queue_credentials(), config);
         toji_hub::user::bootstrap_admin(&hub, ADMIN, TOKEN, Utc::now()).await?;
         let router = toji_api::router_with_files(hub.clone());

@@ -1,11 +1,12 @@
 //! The OpenAPI document.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
+use toji_hub::config::Config;
 
-use crate::app::App;
+use crate::app::{App, TOKEN};
 
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
 async fn describes_every_method(pool: PgPool) {
@@ -34,6 +35,40 @@ async fn describes_every_method(pool: PgPool) {
     assert_eq!(arguments["required"], serde_json::json!(["user", "password"]));
     assert_eq!(arguments["additionalProperties"], true);
     assert!(arguments["properties"].get("named").is_none());
+}
+
+/// Of what others answer, the names of the parameters are known, and nothing of their types.
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn describes_what_others_answer(pool: PgPool) {
+    let method = "[[method]]\nname = \"acme.freeze\"\npermission = \"acme\"\nurl = \"http://127.0.0.1:1/\"\n";
+    let hooks = format!("{method}doc = \"Freezes a tag.\"\nparameters = [\"tag\", \"until=nil\", \"days=3\"]\n");
+    let hooks = format!("{hooks}{}", method.replace("acme.freeze", "acme.any"));
+    let config = Config { callbacks: Arc::new(hooks.parse().unwrap()), ..Config::default() };
+    let app = App::with(pool, config).await;
+    let document = app.get("/openapi.json", &[]).await.json();
+    let operation = |name: &str| document["paths"][format!("/api/{name}")]["post"].clone();
+    let schema =
+        |name: &str| operation(name)["requestBody"]["content"]["application/json"]["schema"]["anyOf"][0].clone();
+    assert_eq!(operation("acme.freeze")["description"], "Freezes a tag.\n\nNeeds the permission `acme`.");
+    assert_eq!(
+        schema("acme.freeze"),
+        json!({
+            "type": "object",
+            "properties": {"tag": {}, "until": {"default": null}, "days": {"default": 3}},
+            "required": ["tag"],
+            "additionalProperties": false,
+        })
+    );
+    assert_eq!(schema("acme.any")["additionalProperties"], true);
+
+    // in both encodings; nobody is there to answer
+    let answer = app.json("acme.freeze", &[], "{\"tag\": \"f42\"}").await;
+    assert_eq!(answer.status, 401);
+    let authorization = format!("Bearer {TOKEN}");
+    let answer = app.json("acme.freeze", &[("authorization", &authorization)], "[\"f42\"]").await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["faultCode"]), (502, &json!(1016)));
+    let fault = app.xml_as("", &[("authorization", &authorization)], "acme.any", vec![]).await.unwrap_err();
+    assert_eq!((fault.code, fault.message.starts_with("acme.any: ")), (1016, true), "{}", fault.message);
 }
 
 fn find_references(value: &Value, found: &mut BTreeSet<String>) {

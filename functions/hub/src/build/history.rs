@@ -2,7 +2,7 @@
 
 use toji_protocol::id::BuildId;
 
-use crate::{Result, call::Cx};
+use crate::{Result, call::Cx, callback::tell};
 
 /// Notes what some builds have become, under the call's event. To be called after the change, in its transaction; a build in which
 /// nothing that counts has changed keeps its row.
@@ -13,6 +13,7 @@ pub(crate) async fn note(cx: &mut Cx, builds: &[BuildId]) -> Result<()> {
     if builds.is_empty() {
         return Ok(());
     }
+    tell::build_changed(cx, builds).await?;
     // the hub itself acts for the build's owner
     let by = cx.caller.user_id().map(|user| user.0);
     let ids: Vec<i64> = builds.iter().map(|id| id.0).collect();

@@ -16,6 +16,7 @@ use super::{delete::lock, files, get, nvr, promotion, require, sql};
 use crate::{
     Error, Hub, Result,
     call::{Cx, Handle},
+    callback::tell,
     import::{Copy, copy_all},
     policy, tag, volume,
 };
@@ -40,7 +41,7 @@ impl Handle for PromoteBuild {
         }
         match rename(cx, &draft, &target).await {
             Ok(()) => lease.empty(&hub, &old).await,
-            Err(error @ (Error::Conflict(_) | Error::Invalid(..))) => {
+            Err(error) if error.is_rule() => {
                 lease.empty(&hub, &target).await;
                 return Err(error);
             }
@@ -84,6 +85,7 @@ async fn check(cx: &mut Cx, draft: &Build, force: bool) -> Result<Nvr> {
     data.insert("target_release", target.release.clone());
     data.insert("user_id", user.0);
     policy::assert(cx, "draft_promotion", data, force).await?;
+    tell::promoted(cx, draft, release, false).await?;
     Ok(target)
 }
 
@@ -110,6 +112,7 @@ async fn rename(cx: &mut Cx, draft: &Build, target: &Nvr) -> Result<()> {
     let (from, to) = (object_key::build_dir(&nvr(draft)), object_key::build_dir(target));
     promotion::rename_files(tx.db().await?, draft.id, &format!("{from}/"), &format!("{to}/")).await?;
     tag::note_update(&mut tx, draft.id, tag::Update::DraftPromotion).await?;
+    tell::promoted(&mut tx, draft, &target.release, true).await?;
     tx.commit().await
 }
 

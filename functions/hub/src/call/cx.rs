@@ -10,7 +10,8 @@ use toji_protocol::{id::EventId, queue, queue_name::QueueName};
 
 use super::Caller;
 use crate::{
-    Hub, Result,
+    Hub, Result, callback,
+    callback::{Happening, Question},
     connections::{Connection, Plans},
     event, outbox,
     outbox::Post,
@@ -31,6 +32,18 @@ pub struct Cx {
     db: Db,
     event: Option<EventId>,
     posts: Vec<Post>,
+    /// What hooks have to be asked before the commit.
+    pub(crate) questions: Vec<Question>,
+    /// What is told of after the commit.
+    pub(crate) happened: Vec<Happening>,
+}
+
+/// What has been noted before a savepoint.
+#[derive(Clone, Copy)]
+pub(crate) struct Savepoint {
+    posts: usize,
+    questions: usize,
+    happened: usize,
 }
 
 enum Db {
@@ -51,6 +64,8 @@ impl Cx {
             db: Db::Idle,
             event: None,
             posts: Vec::new(),
+            questions: Vec::new(),
+            happened: Vec::new(),
         }
     }
 
@@ -85,6 +100,12 @@ impl Cx {
         let mut cx = Self::internal(&self.hub, self.now).await?;
         cx.caller = self.caller.clone();
         Ok(cx)
+    }
+
+    /// The same, of which no hook is asked: for what must be done after something else has failed.
+    pub(crate) fn unasked(mut self) -> Self {
+        self.hub = self.hub.unasking();
+        self
     }
 
     /// Whether a transaction was begun, such as a multicall's that writes.
@@ -159,8 +180,14 @@ impl Cx {
     /// Commits, and sends the messages. Without a transaction, only gives the connection back.
     ///
     /// # Errors
-    /// When the commit fails: nothing is changed and nothing is sent.
+    /// When the commit fails, or hooks have to be asked first: nothing is changed and nothing is sent.
     pub async fn commit(&mut self) -> Result<()> {
+        if self.is_writing()
+            && let Err(error) = callback::settle(self).await
+        {
+            self.undo_all().await;
+            return Err(error);
+        }
         let mut seen = HashSet::new();
         self.posts.retain(|post| seen.insert(post.clone()));
         let posts = std::mem::take(&mut self.posts);
@@ -181,6 +208,8 @@ impl Cx {
     /// Undoes what was not committed, and gives the connection back: after an error that is no fault of the database's.
     pub(super) async fn undo_all(&mut self) {
         self.posts.clear();
+        self.questions.clear();
+        self.happened.clear();
         self.event = None;
         if let Db::Writing(conn) = &mut self.db {
             if let Err(error) = PgTransactionManager::rollback(conn.get()).await {
@@ -194,18 +223,31 @@ impl Cx {
         self.release();
     }
 
+    /// How much has been noted up to now.
+    pub(crate) fn noted(&self) -> Savepoint {
+        let (posts, questions, happened) = (self.posts.len(), self.questions.len(), self.happened.len());
+        Savepoint { posts, questions, happened }
+    }
+
+    /// Forgets what has been noted since, for it does not happen.
+    pub(crate) fn forget(&mut self, noted: Savepoint) {
+        self.posts.truncate(noted.posts);
+        self.questions.truncate(noted.questions);
+        self.happened.truncate(noted.happened);
+    }
+
     /// Opens a savepoint: what follows can be undone alone, and has an event of its own. Answers what to undo it with.
-    pub(super) async fn savepoint(&mut self) -> Result<usize> {
+    pub(super) async fn savepoint(&mut self) -> Result<Savepoint> {
         self.event = None;
         if matches!(self.db, Db::Writing(_)) {
             sqlx::query("SAVEPOINT inner_call").execute(self.db().await?).await?;
         }
-        Ok(self.posts.len())
+        Ok(self.noted())
     }
 
     /// Undoes what has happened since the savepoint, messages included.
-    pub(super) async fn undo(&mut self, savepoint: usize) -> Result<()> {
-        self.posts.truncate(savepoint);
+    pub(super) async fn undo(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.forget(savepoint);
         // they may have been set since
         self.policies = None;
         if matches!(self.db, Db::Writing(_)) {

@@ -1,7 +1,7 @@
 //! Calls: from a method's name and arguments to its answer.
 //!
 //! One call is one transaction if it writes. Before it commits, the session's call number is moved on, and messages are written to
-//! the outbox; after it, they are sent. Two transactions that stood in each other's way (a deadlock) are both right: the one that
+//! the outbox; after it, they are sent. A call of which hooks must be asked is undone, and run again when they have answered. Two transactions that stood in each other's way (a deadlock) are both right: the one that
 //! lost is run again from the start.
 
 mod auth;
@@ -23,7 +23,7 @@ use toji_protocol::{
     value::{Map, Value, to_value},
 };
 
-use crate::{Error, Hub, Result};
+use crate::{Error, Hub, Result, callback};
 
 /// Methods whose answer holds a secret: no receipt is kept, so sent again they do it again.
 const SECRET: [&str; 5] = ["CGInitBuild", "createToken", "enrolHost", "login", "subsession"];
@@ -52,6 +52,10 @@ const PLANNED_ONCE: [&str; 16] = [
 /// How often a request that lost a deadlock is run again.
 const TRIES: usize = 5;
 
+/// How often a request is run again because there is more to be asked of hooks: what one refuses within a multicall may change what the
+/// calls after it do.
+const ROUNDS: usize = 8;
+
 /// One call, as it arrived.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -75,7 +79,8 @@ impl Hub {
     /// # Errors
     /// What the caller is to be told; internal errors are to be logged and answered with their fixed text.
     pub async fn call(&self, request: Request) -> Result<Reply> {
-        retry_deadlocks(|| self.call_once(request.clone())).await
+        let request = &request;
+        rerun(self, |hub| async move { hub.call_once(request.clone()).await }).await
     }
 
     async fn call_once(&self, request: Request) -> Result<Reply> {
@@ -140,7 +145,7 @@ pub(crate) async fn read(cx: &mut Cx, method: &str, positional: Vec<Value>, name
 async fn run(entry: &Entry, cx: &mut Cx, positional: Vec<Value>, named: Map) -> Result<Reply> {
     let bound = bind(entry.name, entry.params, positional, named);
     let bound = bound.map_err(|error| Error::parameter(error.to_string()))?;
-    (entry.run)(cx, bound).await
+    entry.run(cx, bound).await
 }
 
 /// Ends the transaction, if there is one, and sends what it has to say.
@@ -160,6 +165,36 @@ fn allow(entry: &Entry, caller: &Caller) -> Result<()> {
     }
 }
 
+/// Whether a method of ours has this name.
+pub(crate) fn is_ours(name: &str) -> bool {
+    Table::new(&[]).get(name).is_some()
+}
+
+/// Runs again what has lost a deadlock, and what hooks must be asked about first: undone, asked, and run again with their answers. What
+/// it is to do must be the same each time.
+pub(crate) async fn rerun<T, F>(hub: &Hub, mut work: impl FnMut(Hub) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let hub = hub.asking();
+    let (mut deadlocks, mut rounds) = (1, 1);
+    loop {
+        match work(hub.clone()).await {
+            Err(Error::Deadlock(error)) if deadlocks < TRIES => {
+                tracing::debug!(%error, "run again");
+                deadlocks += 1;
+            }
+            Err(Error::Unasked(questions)) if rounds < ROUNDS => {
+                callback::ask(&hub, questions).await;
+                rounds += 1;
+            }
+            Err(Error::Unasked(questions)) => return Err(callback::unsettled(&questions)),
+            done => return done,
+        }
+    }
+}
+
+/// Runs again what has lost a deadlock, and asks no hook.
 pub(crate) async fn retry_deadlocks<T, F>(mut work: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,

@@ -5,8 +5,8 @@ use toji_protocol::{
     value::{Map, Value},
 };
 
-use super::{Auth, Cx, PLANNED_ONCE, Request, allow, auth, retry_deadlocks, run, table::Reply};
-use crate::{Error, Hub, Result};
+use super::{Auth, Cx, Entry, PLANNED_ONCE, ROUNDS, Request, allow, auth, rerun, run, table::Reply};
+use crate::{Error, Hub, Result, callback};
 
 /// A call within a multicall.
 #[derive(Clone, Debug)]
@@ -44,7 +44,34 @@ impl Hub {
     /// # Errors
     /// When the caller is not who it says, or the transaction as a whole fails.
     pub async fn multicall(&self, auth: Auth, calls: Vec<InnerCall>, outer: &Request) -> Result<Vec<Result<Reply>>> {
-        retry_deadlocks(|| self.multicall_once(&auth, calls.clone(), outer)).await
+        let is_elsewhere = |call: &InnerCall| self.table().get(&call.method).is_some_and(Entry::is_elsewhere);
+        let is_mixed = calls.iter().any(is_elsewhere);
+        let places: Vec<bool> = calls.iter().map(is_elsewhere).collect();
+        let (elsewhere, ours): (Vec<InnerCall>, Vec<InnerCall>) = calls.into_iter().partition(is_elsewhere);
+        // before the transaction, in which nobody may be called, and once, whatever becomes of it
+        let answered = if is_mixed { self.call_elsewhere(&auth, elsewhere, outer).await? } else { Vec::new() };
+        let (auth, ours) = (&auth, &ours);
+        let replies = match ours.as_slice() {
+            [] if is_mixed => Vec::new(),
+            _ => rerun(self, |hub| async move { hub.multicall_once(auth, ours.clone(), outer).await }).await?,
+        };
+        let (mut answered, mut replies) = (answered.into_iter(), replies.into_iter());
+        Ok(places
+            .into_iter()
+            .filter_map(|elsewhere| if elsewhere { answered.next() } else { replies.next() })
+            .collect())
+    }
+
+    /// Answers those of the calls that others answer.
+    async fn call_elsewhere(&self, auth: &Auth, calls: Vec<InnerCall>, outer: &Request) -> Result<Vec<Result<Reply>>> {
+        let mut cx = Cx::new(self.clone(), outer.now);
+        cx.caller = auth::authenticate(&mut cx, auth, "multiCall").await?;
+        let mut replies = Vec::with_capacity(calls.len());
+        for call in calls {
+            replies.push(self.inner_call(&mut cx, call).await?);
+        }
+        cx.release();
+        Ok(replies)
     }
 
     async fn multicall_once(&self, auth: &Auth, calls: Vec<InnerCall>, outer: &Request) -> Result<Vec<Result<Reply>>> {
@@ -81,6 +108,9 @@ impl Hub {
         if let Err(error) = allow(entry, &cx.caller) {
             return Ok(Err(error));
         }
+        if entry.effect == Effect::Outside && !cx.is_writing() {
+            return self.outside_call(cx, entry, call).await;
+        }
         let savepoint = if entry.effect == Effect::Read { None } else { Some(cx.savepoint().await?) };
         match run(entry, cx, call.positional, call.named).await {
             Ok(reply) => {
@@ -96,6 +126,22 @@ impl Hub {
                     cx.undo(savepoint).await?;
                 }
                 Ok(Err(error))
+            }
+        }
+    }
+
+    /// A call that makes its own transactions, in none of ours: the hooks that it wants asked are asked at once, and only it is run again.
+    async fn outside_call(&self, cx: &mut Cx, entry: &Entry, call: InnerCall) -> Result<Result<Reply>> {
+        let mut rounds = 1;
+        loop {
+            match run(entry, cx, call.positional.clone(), call.named.clone()).await {
+                Err(Error::Unasked(questions)) if rounds < ROUNDS => {
+                    callback::ask(&cx.hub, questions).await;
+                    rounds += 1;
+                }
+                Err(Error::Unasked(questions)) => return Ok(Err(callback::unsettled(&questions))),
+                Err(error @ (Error::Deadlock(_) | Error::Unavailable(_) | Error::Internal(_))) => return Err(error),
+                done => return Ok(done),
             }
         }
     }

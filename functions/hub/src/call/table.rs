@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
-use schemars::{Schema, SchemaGenerator};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use toji_protocol::{
-    method::{Access, Effect, Method, Param},
+    method::{Access, Effect, Method, Param, ParamKind},
     value::{Map, Value, from_value},
 };
 
 use super::Cx;
-use crate::Result;
+use crate::{
+    Result, plugin,
+    plugin::{ARGS, KWARGS, PluginMethod, kept},
+};
 
 /// An answer, in no encoding yet.
 pub type Reply = Box<dyn erased_serde::Serialize + Send>;
@@ -39,7 +42,30 @@ pub struct Entry {
     pub arguments: fn(&mut SchemaGenerator) -> Schema,
     /// The schema of its answer.
     pub answer: fn(&mut SchemaGenerator) -> Schema,
-    pub(super) run: Run,
+    run: Answered,
+}
+
+#[derive(Clone)]
+enum Answered {
+    /// By the hub.
+    Here(Run),
+    /// By somebody else.
+    Elsewhere(PluginMethod),
+}
+
+impl Entry {
+    /// Runs it. Its arguments are bound.
+    pub(super) async fn run(&self, cx: &mut Cx, arguments: Map) -> Result<Reply> {
+        match &self.run {
+            Answered::Here(run) => run(cx, arguments).await,
+            Answered::Elsewhere(method) => plugin::call(cx, method, arguments).await,
+        }
+    }
+
+    /// Whether somebody else answers it.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self.run, Answered::Elsewhere(_))
+    }
 }
 
 /// All methods, by name.
@@ -48,8 +74,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// The methods that are offered.
-    pub(crate) fn new() -> Self {
+    /// The methods that are offered: ours, and those that others answer.
+    pub(crate) fn new(others: &[PluginMethod]) -> Self {
         let mut table = Self { entries: BTreeMap::new() };
         crate::system::methods(&mut table);
         crate::session::methods(&mut table);
@@ -62,6 +88,7 @@ impl Table {
         crate::external_repo::methods(&mut table);
         crate::policy::methods(&mut table);
         crate::sidetag::methods(&mut table);
+        crate::callback::methods(&mut table);
         crate::channel::methods(&mut table);
         crate::host::methods(&mut table);
         crate::content::methods(&mut table);
@@ -79,6 +106,9 @@ impl Table {
         crate::scheduler::methods(&mut table);
         crate::upload::methods(&mut table);
         crate::worker::methods(&mut table);
+        for method in others {
+            table.entries.insert(kept(&method.name), elsewhere(method));
+        }
         table
     }
 
@@ -99,7 +129,7 @@ impl Table {
             doc: M::DOC,
             arguments: |schemas| M::json_schema(schemas),
             answer: |schemas| schemas.subschema_for::<M::Output>(),
-            run,
+            run: Answered::Here(run),
         };
         self.entries.insert(M::NAME, entry);
         self
@@ -113,5 +143,22 @@ impl Table {
     /// All methods, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+}
+
+/// A method that somebody else answers. It speaks to the network, so it must not sit in a transaction.
+fn elsewhere(method: &PluginMethod) -> Entry {
+    const ANY: &[Param] =
+        &[Param { name: ARGS, kind: ParamKind::Rest }, Param { name: KWARGS, kind: ParamKind::RestNamed }];
+    Entry {
+        name: kept(&method.name),
+        access: method.access,
+        effect: Effect::Outside,
+        params: method.parameters.as_ref().map_or(ANY, |parameters| Vec::leak(parameters.clone())),
+        doc: kept(&method.doc),
+        // what its parameters are stands in `params`; of their types nothing is known
+        arguments: |_| json_schema!({ "type": "object", "properties": {} }),
+        answer: |_| json_schema!(true),
+        run: Answered::Elsewhere(method.clone()),
     }
 }

@@ -13,6 +13,7 @@ use super::{sql, tag_error};
 use crate::{
     Result, build,
     call::{Cx, Handle},
+    callback::tell,
     repo, tag,
 };
 
@@ -47,6 +48,12 @@ pub(crate) async fn make(cx: &mut Cx, tag: TagId, moves: &[Move]) -> Result<()> 
         return Ok(());
     }
     let by = cx.caller.user()?.id;
+    for change in moves {
+        match change {
+            Move::In(build) => tell::tagged(cx, tag, *build, true).await?,
+            Move::Out(build) => tell::untagged(cx, tag, *build, true, true).await?,
+        }
+    }
     let events = cx.events(moves.len()).await?;
     let mut out: Vec<(BuildId, EventId)> = Vec::new();
     let mut into: Vec<(BuildId, EventId)> = Vec::new();

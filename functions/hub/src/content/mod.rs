@@ -30,6 +30,7 @@ use toji_protocol::{
 use crate::{
     Error, Result, build,
     call::{Cx, Handle, Table},
+    callback::tell,
     error::FaultCode,
     notification, package, policy, repo, sidetag, tag,
     task::{self, NewTask},
@@ -155,6 +156,7 @@ pub async fn tag(cx: &mut Cx, tag: TagId, build: BuildId, force: bool) -> Result
     if is_tagged && !force {
         return Err(tag_error(format!("build {} already tagged ({})", candidate.nvr, name(conn, tag).await?)));
     }
+    tell::tagged(cx, tag, build, force).await?;
     let event = cx.event().await?;
     let conn = cx.db().await?;
     if is_tagged {
@@ -181,6 +183,7 @@ pub async fn untag(cx: &mut Cx, tag: TagId, build: BuildId, strict: bool, force:
         let nvr = candidate(conn, build).await?.nvr;
         return Err(tag_error(format!("build {nvr} not in tag {}", name(conn, tag).await?)));
     }
+    tell::untagged(cx, tag, build, strict, force).await?;
     let event = cx.event().await?;
     sql::revoke_all(cx.db().await?, tag, &[(build, event)], by).await?;
     repo::tag_changed(cx, tag).await?;

@@ -26,6 +26,7 @@ use crate::{
     Error, Result,
     build::{self, NewBuild, files, files::Lease},
     call::{Cx, Handle},
+    callback::tell::Imported,
     import::{Copy, Home, Incoming, copy_all, join::check_names, keep_signatures},
     policy, volume,
 };
@@ -39,13 +40,16 @@ impl Handle for CgImport {
         ask_policy(cx, &metadata, &checked).await?;
         let volume = choose_volume(cx, &metadata, &checked).await?;
         let begun = begin(cx, &metadata, &checked, token).await?;
+        // a description that was read is JSON
+        let told: Json = serde_json::from_str(&text).map_err(Error::internal)?;
+        let told = Imported::ContentGenerator { metadata: &told, directory: &self.directory };
         let hub = cx.hub.clone();
         let (build, nvr, lease, left) = (begun.home.build, begun.home.nvr.clone(), begun.lease, begun.left);
 
         let copied = copy(cx, &metadata, &checked, &begun.home, volume.as_ref().map(|volume| volume.id), text).await;
         let (done, is_known) = match copied {
             Ok(()) => {
-                let noted = rows::note(cx, &metadata, checked, begun, volume.map(|volume| volume.id)).await;
+                let noted = rows::note(cx, &metadata, checked, begun, volume.map(|volume| volume.id), told).await;
                 let is_known =
                     noted.as_ref().err().is_none_or(|error| error.is_rule() || matches!(error, Error::Deadlock(_)));
                 (noted, is_known)
@@ -61,7 +65,7 @@ impl Handle for CgImport {
                     Left::Nothing => files::forget(&hub, build, &nvr, lease).await,
                     Left::Reserved => lease.empty(&hub, &nvr).await,
                     Left::Failed => {
-                        let mut tx = cx.transaction().await?;
+                        let mut tx = cx.transaction().await?.unasked();
                         build::end(&mut tx, build, BuildState::Failed).await?;
                         tx.commit().await?;
                         lease.empty(&hub, &nvr).await;

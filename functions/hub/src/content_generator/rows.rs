@@ -14,6 +14,7 @@ use crate::{
     Error, Result,
     build::{history, kinds},
     call::Cx,
+    callback::tell::{self, Imported},
     import::{Home, Incoming, rows::Rows},
 };
 
@@ -24,10 +25,12 @@ pub(super) async fn note(
     checked: Checked,
     begun: Begun,
     volume: Option<VolumeId>,
+    told: Imported<'_>,
 ) -> Result<()> {
     let Begun { home, lease, left } = begun;
     let mut tx = cx.transaction().await?;
     complete(&mut tx, metadata, &checked, &home, left, volume).await?;
+    tell::imported(&mut tx, home.build, told).await?;
     let conn = tx.db().await?;
     for kind in checked.typeinfo.keys() {
         kinds::add(conn, home.build, kind).await?;
@@ -47,13 +50,32 @@ pub(super) async fn note(
         .collect();
     if !incoming.is_empty() {
         kinds::add(conn, home.build, "rpm").await?;
-        Rows::make(incoming)?.insert(conn, &home).await?;
+        let rpms = Rows::make(incoming)?.insert(conn, &home).await?;
+        tell::imported_rpms(&mut tx, home.build, &rpms).await?;
     }
+    let conn = tx.db().await?;
     add_archives(conn, metadata, &home, &ids, &archives).await?;
+    tell_archives(&mut tx, metadata, &home, &archives).await?;
+    let conn = tx.db().await?;
     sqlx::query!("DELETE FROM build_reservations WHERE build_id = $1", home.build.0).execute(&mut *conn).await?;
     lease.release(conn).await?;
     history::note(&mut tx, &[home.build]).await?;
     tx.commit().await
+}
+
+/// Lets callbacks know of each archive.
+async fn tell_archives(cx: &mut Cx, metadata: &Metadata, home: &Home, files: &[File]) -> Result<()> {
+    for file in files {
+        let What::Archive { btype, kind, .. } = &file.what else { continue };
+        let output = &metadata.output[file.output];
+        let archive = serde_json::json!({
+            "filename": output.filename, "subdir": output.subdir, "size": output.filesize, "checksum": output.checksum,
+            "checksum_type": output.checksum_type, "type_id": kind, "metadata_only": output.metadata_only,
+            "extra": output.extra,
+        });
+        tell::imported(cx, home.build, Imported::Archive { archive, kind: btype }).await?;
+    }
+    Ok(())
 }
 
 async fn complete(

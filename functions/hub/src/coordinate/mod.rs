@@ -33,7 +33,8 @@ use toji_protocol::{
 
 use crate::{
     Error, Hub, Result,
-    call::{Cx, retry_deadlocks},
+    call::{Cx, rerun, retry_deadlocks},
+    callback::tell::{self, TaskChange},
     task::{TaskRow, advance_parent, cancel_children, decode_request, decode_result, sql, subtask},
 };
 
@@ -47,7 +48,8 @@ pub async fn advance(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> 
     if !row.coordinated {
         return retry_deadlocks(|| wake(hub, task, now)).await;
     }
-    let step = retry_deadlocks(|| step(hub, &row, now)).await;
+    let row = &row;
+    let step = rerun(hub, |hub| async move { step(&hub, row, now).await }).await;
     match step {
         Ok(()) => Ok(()),
         // somebody else was faster
@@ -107,6 +109,7 @@ async fn open(cx: &mut Cx, task: TaskId) -> Result<TaskRow> {
     match row.state {
         TaskState::Open => Ok(row),
         TaskState::Free => {
+            tell::task_changed(cx, &[task], |_| true, &[TaskChange::State(TaskState::Open)]).await?;
             sql::open_coordinated(cx.db().await?, task, now).await?;
             Ok(TaskRow { state: TaskState::Open, start_time: Some(now), ..row })
         }
@@ -139,6 +142,7 @@ fn answer<T: DeserializeOwned>(child: &TaskRow) -> Result<T> {
 /// Ends a task well, in the caller's transaction.
 async fn close(cx: &mut Cx, row: &TaskRow, result: String) -> Result<()> {
     let now = cx.now;
+    tell::task_ended(cx, &[row.id], |row| !row.state.is_final(), TaskState::Closed).await?;
     sql::end_coordinated(cx.db().await?, row.id, TaskState::Closed, &result, now).await?;
     advance_parent(cx, row.parent);
     Ok(())
@@ -158,6 +162,7 @@ async fn fail(hub: &Hub, task: TaskId, error: &Error, now: DateTime<Utc>) -> Res
     }
     let fault = xmlrpc::encode_fault(error.fault_code(), &error.to_string());
     let fault = String::from_utf8(fault).map_err(Error::internal)?;
+    tell::task_ended(&mut cx, &[task], |_| true, TaskState::Failed).await?;
     sql::end_coordinated(cx.db().await?, task, TaskState::Failed, &fault, now).await?;
     cancel_children(&mut cx, task).await?;
     crate::repo::problem_for_tasks(&mut cx, &[task.0]).await?;

@@ -2,14 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use toji_protocol::{
-    id::TaskId,
+    id::{RepoId, TaskId},
+    method::is_truthy,
     queue_name::{MakeRepo, QueueName},
     task::new_repo::NewRepoTask,
     value::Map,
 };
 
 use super::{open, request};
-use crate::{Error, Hub, Result, call::Cx, repo, tag};
+use crate::{
+    Error, Hub, Result,
+    call::Cx,
+    callback::tell::{self, Init},
+    repo, tag,
+};
 
 pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<()> {
     let mut cx = Cx::internal(hub, now).await?;
@@ -39,9 +45,9 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
         tag::last_change(cx.db().await?, quirks, tag, Some(toji_protocol::id::EventId(event.0 + 1)), true).await?;
     let (all, custom) =
         (serde_json::to_value(all).map_err(Error::internal)?, serde_json::to_value(custom).map_err(Error::internal)?);
-    sqlx::query!(
+    let repo = sqlx::query_scalar!(
         "INSERT INTO repo (tag_id, state, create_event, creation_time, state_time, begin_event, opts, custom_opts, task_id)
-         VALUES ($1, 0, $2, $3, $3, $4, $5, $6, $7)",
+         VALUES ($1, 0, $2, $3, $3, $4, $5, $6, $7) RETURNING id",
         tag.0,
         event.0,
         now,
@@ -50,8 +56,18 @@ pub(super) async fn step(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<
         custom,
         task.0
     )
-    .execute(cx.db().await?)
+    .fetch_one(cx.db().await?)
     .await?;
+    let init = Init {
+        tag,
+        asked_event: asked.event,
+        event,
+        repo: RepoId(repo),
+        task: Some(task),
+        with: ["src", "debuginfo", "separate_src"].map(|name| opts.get(name).is_some_and(is_truthy)),
+        keys: None,
+    };
+    tell::repo_init(&mut cx, init).await?;
     cx.post(QueueName::Repo, &MakeRepo { task });
     cx.commit().await
 }

@@ -7,6 +7,7 @@ use crate::{
     Error, Result,
     build::{self, files::Lease, history, kinds},
     call::Cx,
+    callback::tell,
     error::FaultCode,
     tag, volume,
 };
@@ -93,6 +94,7 @@ async fn note(cx: &mut Cx, joining: Joining) -> Result<Vec<RpmId>> {
         keep(&mut tx, &home).await?;
     }
     let ids = prepared.insert(tx.db().await?, &home).await?;
+    tell::imported_rpms(&mut tx, home.build, &ids).await?;
     kinds::add(tx.db().await?, home.build, "rpm").await?;
     rows::moved(tx.db().await?, &copies).await?;
     lease.release(tx.db().await?).await?;

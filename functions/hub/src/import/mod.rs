@@ -36,6 +36,7 @@ use toji_protocol::{
 use crate::{
     Error, Hub, Result,
     call::{Cx, Table},
+    callback::tell::{self, Files, Imported},
     error::FaultCode,
     rpm::signature,
     task::{TaskRow, output, output::TaskOutput},
@@ -136,11 +137,27 @@ pub async fn run(
     }
     let copies = copies(home, harvest, &incoming);
     let (volume, class) = choose_volume(hub, task, home, harvest, now).await?;
+    let files = told(harvest, &incoming);
+    // asked before anything is copied
+    let mut cx = Cx::new(hub.clone(), now);
+    tell::imported(&mut cx, home.build, Imported::Build { task: task.id, files: &files }).await?;
+    cx.release();
     // noted only now: what is refused has copied nothing, and keeps nobody from trying again
     record::begin(hub, task.id, home.build, now).await?;
     copy_all(hub, &copies, class.as_deref()).await?;
     keep_signatures(hub, home, &incoming).await?;
-    record::complete(hub, task.id, home, volume, incoming, &copies, now).await
+    let content = record::Content { incoming, copies: &copies, files: &files };
+    record::complete(hub, task.id, home, volume, content, now).await
+}
+
+/// What callbacks are told of it.
+fn told(harvest: &Harvest, incoming: &[Incoming]) -> Files {
+    let named = |is_source: bool| {
+        let some = incoming.iter().filter(move |rpm| rpm.header.is_source == is_source);
+        some.map(|rpm| rpm.file.name.clone())
+    };
+    let logs = harvest.logs.iter().map(|made| (made.arch.clone(), made.file.name.clone())).collect();
+    Files { srpm: named(true).next(), rpms: named(false).collect(), logs }
 }
 
 /// The volume that the policy wants for a build, and its storage class.

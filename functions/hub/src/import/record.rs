@@ -10,7 +10,14 @@ use super::{
     Copy, Home, Incoming,
     rows::{Rows, moved},
 };
-use crate::{Error, Hub, Result, build::history, call::Cx, notification, task::sql::lock};
+use crate::{
+    Error, Hub, Result,
+    build::history,
+    call::Cx,
+    callback::tell::{self, Files, Imported},
+    notification,
+    task::sql::lock,
+};
 
 /// Notes that an import runs, so that nobody else takes the build's name while it may still copy files.
 ///
@@ -37,17 +44,25 @@ fn not_building(build: BuildId, task: TaskId) -> Error {
     Error::conflict(format!("build {build} is no longer being built by task {task}"))
 }
 
+/// What the build is to have.
+pub(super) struct Content<'a> {
+    pub(super) incoming: Vec<Incoming>,
+    pub(super) copies: &'a [Copy],
+    /// What callbacks are told of it.
+    pub(super) files: &'a Files,
+}
+
 /// Makes the build complete. When it no longer is BUILDING for this task, nothing is changed.
 pub(super) async fn complete(
     hub: &Hub,
     task: TaskId,
     home: &Home,
     volume: VolumeId,
-    incoming: Vec<Incoming>,
-    copies: &[Copy],
+    content: Content<'_>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let build = home.build;
+    let Content { incoming, copies, files } = content;
     // made outside the transaction: they take time, not rows
     let rows = Rows::make(incoming)?;
     let mut cx = Cx::internal(hub, now).await?;
@@ -67,7 +82,9 @@ pub(super) async fn complete(
     if completed.rows_affected() == 0 {
         return Err(not_building(build, task));
     }
-    rows.insert(cx.db().await?, home).await?;
+    let ids = rows.insert(cx.db().await?, home).await?;
+    tell::imported(&mut cx, build, Imported::Build { task, files }).await?;
+    tell::imported_rpms(&mut cx, build, &ids).await?;
     moved(cx.db().await?, copies).await?;
     sqlx::query!("DELETE FROM pending_import WHERE build_id = $1", build.0).execute(cx.db().await?).await?;
     history::note(&mut cx, &[build]).await?;

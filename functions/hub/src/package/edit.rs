@@ -14,6 +14,7 @@ use super::{Order, find, find_or_create, require, sql};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
+    callback::tell::{self, Entry, ListChange},
     policy, repo,
     tag::{self, Quirks},
     user,
@@ -80,7 +81,8 @@ pub(crate) async fn set_all(cx: &mut Cx, tag: TagId, entries: &[ListedPackage]) 
 }
 
 /// Removes a tag's own entry. Its owner stays on record, as in Koji: no list shows an owner without an entry.
-async fn remove(cx: &mut Cx, tag: TagId, package: PackageId) -> Result<()> {
+async fn remove(cx: &mut Cx, tag: TagId, package: PackageId, action: &'static str) -> Result<()> {
+    tell::package_list(cx, tag, package, ListChange { action, entry: None }).await?;
     let by = cx.caller.user()?.id;
     let event = cx.event().await?;
     sql::revoke(cx.db().await?, tag, package, event, by).await?;
@@ -88,7 +90,7 @@ async fn remove(cx: &mut Cx, tag: TagId, package: PackageId) -> Result<()> {
 }
 
 /// What to change in an entry; None = stays.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Change {
     owner: Option<UserId>,
     block: Option<bool>,
@@ -106,6 +108,14 @@ impl Change {
             (false, _) => "add",
         }
     }
+
+    /// What callbacks are told of it.
+    fn told(&self, owner: UserId) -> ListChange<'_> {
+        let Self { block, force, update, .. } = *self;
+        let extra_arches = self.extra_arches.as_deref();
+        let entry = Entry { owner: Some(owner), block, extra_arches, force, update };
+        ListChange { action: self.action(), entry: Some(entry) }
+    }
 }
 
 /// Adds or changes an entry, without asking a policy.
@@ -119,6 +129,7 @@ async fn change(cx: &mut Cx, tag: (TagId, String), package: PackageId, asked: Ch
     let conn = cx.db().await?;
     tag::lock(conn, &[tag]).await?;
     let State { effective, own, .. } = state(conn, quirks, tag, package).await?;
+    let told = asked.clone();
     let Change { owner, block, extra_arches, force, update } = asked;
     let Some(before) = effective else {
         if update && !force {
@@ -127,6 +138,7 @@ async fn change(cx: &mut Cx, tag: (TagId, String), package: PackageId, asked: Ch
         }
         let no_owner = || Error::invalid("owner not specified: a new entry needs one");
         let owner = owner.or(force.then_some(caller)).ok_or_else(no_owner)?;
+        tell::package_list(cx, tag, package, told.told(owner)).await?;
         return write(cx, tag, package, (block.unwrap_or(false), extra_arches.as_deref()), owner).await;
     };
     let blocked = block.unwrap_or(before.blocked);
@@ -137,6 +149,9 @@ async fn change(cx: &mut Cx, tag: (TagId, String), package: PackageId, asked: Ch
     if before.blocked && !blocked && !force {
         let message = format!("package {} is blocked in tag {tag_name}; unblock it first", before.package_name);
         return Err(Error::invalid(message));
+    }
+    if is_changed || has_new_owner {
+        tell::package_list(cx, tag, package, told.told(owner)).await?;
     }
     if is_changed || has_new_owner && own.is_none() {
         return write(cx, tag, package, (blocked, extra_arches.as_deref()), owner).await;
@@ -236,7 +251,7 @@ impl Handle for PackageListRemove {
         tag::lock(conn, &[tag]).await?;
         // Koji says nothing when there is none
         match state(conn, quirks, tag, package).await?.own {
-            Some(_) => remove(cx, tag, package).await,
+            Some(_) => remove(cx, tag, package, "remove").await,
             None => Ok(()),
         }
     }
@@ -262,8 +277,9 @@ impl Handle for PackageListUnblock {
         }
         let shows_through = inherited.is_some_and(|entry| !entry.blocked);
         if own.is_some() && shows_through {
-            return remove(cx, tag, package).await;
+            return remove(cx, tag, package, "unblock").await;
         }
+        tell::package_list(cx, tag, package, ListChange { action: "unblock", entry: None }).await?;
         // nothing unblocked would show, so an entry of the tag's own must say so
         let owner = blocked.owner_id.unwrap_or(by);
         write(cx, tag, package, (false, blocked.extra_arches.as_deref()), owner).await

@@ -15,6 +15,7 @@ use super::{CHANNEL, TASK_PRIORITY};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
+    callback::tell::{self, Init},
     event, policy, tag, task,
 };
 
@@ -37,6 +38,7 @@ impl Handle for DistRepo {
         };
         task_opts.insert("event", event.0);
         let repo = insert(cx, tag, event).await?;
+        let keys = self.keys.clone();
         let request = DistRepoTask { tag: self.tag, repo_id: repo, keys: self.keys, task_opts }.to_request()?;
         let new = task::NewTask {
             channel: Some(CHANNEL.to_owned()),
@@ -44,6 +46,8 @@ impl Handle for DistRepo {
             ..task::NewTask::top(DistRepoTask::METHOD, request, owner)
         };
         let made = task::make(cx, new).await?;
+        let init = Init { tag, asked_event: asked, event, repo, task: Some(made), with: [false; 3], keys: Some(&keys) };
+        tell::repo_init(cx, init).await?;
         sqlx::query!("UPDATE repo SET task_id = $2 WHERE id = $1", repo.0, made.0).execute(cx.db().await?).await?;
         Ok(made)
     }

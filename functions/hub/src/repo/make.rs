@@ -23,7 +23,14 @@ use toji_repodata::{
 };
 
 use super::{contents, contents::RepoRpm, request, sql};
-use crate::{Error, Hub, Result, call::Cx, error::FaultCode, external_repo, group, tag, task::sql as task_sql};
+use crate::{
+    Error, Hub, Result,
+    call::{Cx, rerun},
+    callback::tell,
+    error::FaultCode,
+    external_repo, group, tag,
+    task::sql as task_sql,
+};
 
 /// The answer of [`Fetch::fetch`]; the error is a sentence.
 pub type Fetched<'a> = Pin<Box<dyn Future<Output = std::result::Result<Bytes, String>> + Send + 'a>>;
@@ -72,7 +79,8 @@ pub async fn make(hub: &Hub, task: TaskId, now: DateTime<Utc>, fetch: &dyn Fetch
         }
         hub.store.put(&object_key::latest_file(tag, "repo.json"), json, "application/json").await?;
     }
-    done(hub, task, &plan.repo, now).await
+    let repo = &plan.repo;
+    rerun(hub, |hub| async move { done(&hub, task, repo, now).await }).await
 }
 
 /// Replaces an object by a conditional write: somebody who was faster is not overwritten unseen.
@@ -112,6 +120,8 @@ async fn done(hub: &Hub, task: TaskId, repo: &Repo, now: DateTime<Utc>) -> Resul
     }
     let result = xmlrpc::encode_response(&(repo.id, repo.create_event)).map_err(Error::internal)?;
     let result = String::from_utf8(result).map_err(Error::internal)?;
+    tell::task_ended(&mut cx, &[task], |_| true, TaskState::Closed).await?;
+    tell::repo_done(&mut cx, repo, false).await?;
     task_sql::end_coordinated(cx.db().await?, task, TaskState::Closed, &result, now).await?;
     crate::task::advance_parent(&mut cx, row.parent);
     let repo = Repo { state: RepoState::Ready, ..repo.clone() };

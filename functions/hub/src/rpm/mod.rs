@@ -51,6 +51,14 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<WriteSignedRpm>();
 }
 
+/// An RPM's signatures: keys, which may be empty, and digests of the headers.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn signatures(conn: &mut PgConnection, rpm: RpmId) -> Result<Vec<(String, String)>> {
+    signature::of(conn, rpm).await
+}
+
 /// The RPMs that a name means: internal ones first, then drafts, newest first, then external ones, newest first.
 pub async fn find(conn: &mut PgConnection, rpm: &RpmRef) -> Result<Vec<Rpm>> {
     let (nvra, location) = match rpm {

@@ -7,7 +7,7 @@ mod scratch;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Hub, Result, build, session::RENEWAL};
+use crate::{Hub, Result, build, callback, session::RENEWAL};
 
 /// A client gives a retry up long before.
 const RECEIPT_LASTS: TimeDelta = TimeDelta::days(1);
@@ -32,6 +32,8 @@ pub struct Swept {
     pub reservations: u64,
     /// Messages of the scheduler deleted.
     pub log_messages: u64,
+    /// Messages deleted that other programs were told long ago.
+    pub callbacks: u64,
     /// Builds whose files an import, a deletion or a promotion has left in between.
     pub imports: usize,
 }
@@ -65,6 +67,7 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Swept> {
         scratch_tasks: scratch::sweep(hub, now).await?,
         reservations: reservations.rows_affected(),
         log_messages: log_messages.rows_affected(),
+        callbacks: callback::sweep(&hub.pool, now - hub.config.callbacks.keep).await?,
         imports: build::sweep_leftovers(hub, now).await?,
     })
 }

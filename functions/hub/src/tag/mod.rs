@@ -176,6 +176,14 @@ async fn own_config(conn: &mut PgConnection, tag: TagId, at: Option<EventId>) ->
     Ok(sql::configs(conn, &[tag], at).await?.pop())
 }
 
+/// A tag with its own settings.
+///
+/// # Errors
+/// When there is no such tag.
+pub(crate) async fn get(conn: &mut PgConnection, tag: TagId) -> Result<Tag> {
+    own(conn, &Ref::Id(tag), None, false).await?.ok_or_else(|| missing(&Ref::Id(tag)))
+}
+
 /// A stored JSON text as a value.
 fn decode(json: &str) -> Result<Value> {
     serde_json::from_str(json).map_err(Error::internal)

@@ -7,10 +7,11 @@ use toji_protocol::{
     state::TaskState,
 };
 
-use super::{NewTask, advance_parent, decode_request, make, no_such_task, require, ring, sql};
+use super::{NewTask, TaskRow, advance_parent, decode_request, make, no_such_task, require, ring, sql};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
+    callback::tell::{self, TaskChange},
     host,
     scheduler::log,
 };
@@ -62,6 +63,8 @@ async fn put_back(cx: &mut Cx, task: TaskId, assign: Option<HostId>) -> Result<(
     if let (TaskState::Open, Some(host)) = (row.state, row.host) {
         cx.post(QueueName::Host(host), &HostOrder::Cancel { task_id: task, attempt: row.attempt });
     }
+    let state = if assign.is_some() { TaskState::Assigned } else { TaskState::Free };
+    tell::task_changed(cx, &[task], |_| true, &[TaskChange::State(state), TaskChange::Host(assign)]).await?;
     sqlx::query!(
         r#"WITH run AS (
                UPDATE task_run SET end_time = $3, outcome = 'freed' WHERE task_id = $1 AND attempt = $4 AND end_time IS NULL
@@ -127,6 +130,13 @@ impl Handle for SetTaskPriority {
         if row.state.is_final() {
             return Err(Error::invalid(format!("Cannot set the priority of task {}: it is {}", row.id, row.state)));
         }
+        if self.recurse {
+            let below = sql::descendants(cx.db().await?, row.id).await?;
+            let tasks: Vec<TaskId> = below.iter().map(|row| row.id).collect();
+            let is_live = |row: &TaskRow| !row.state.is_final();
+            tell::task_changed(cx, &tasks, is_live, &[TaskChange::Priority(self.priority)]).await?;
+        }
+        tell::task_changed(cx, &[row.id], |_| true, &[TaskChange::Priority(self.priority)]).await?;
         sqlx::query!(
             r#"WITH RECURSIVE tree AS (
                    SELECT $1::bigint AS id UNION SELECT task.id FROM task JOIN tree ON task.parent = tree.id WHERE $3

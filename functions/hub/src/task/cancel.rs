@@ -5,12 +5,14 @@ use toji_protocol::{
     id::{HostId, TaskId},
     method::task::{CancelTask, CancelTaskChildren, CancelTaskFull},
     queue_name::{HostOrder, QueueName},
+    state::TaskState,
 };
 
 use super::{advance_parent, no_such_task, require, sql};
 use crate::{
     Error, Result, build,
     call::{Cx, Handle},
+    callback::tell,
     repo,
 };
 
@@ -46,6 +48,8 @@ async fn tree(conn: &mut PgConnection, top: TaskId, recurse: bool) -> Result<Vec
 
 async fn cancel_all(cx: &mut Cx, tasks: &[i64]) -> Result<()> {
     let now = cx.now;
+    let ids: Vec<TaskId> = tasks.iter().map(|id| TaskId(*id)).collect();
+    tell::task_ended(cx, &ids, |row| !row.state.is_final(), TaskState::Canceled).await?;
     let cancelled = sqlx::query!(
         r#"WITH cancelled AS (
                UPDATE task SET state = 3, completion_time = $2, lease_expires_at = NULL, waiting = false

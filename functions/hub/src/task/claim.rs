@@ -10,12 +10,14 @@ use toji_protocol::{
     id::{HostId, TaskId, UserId},
     method::worker::{Claim, ClaimTask, ClaimedTask, Left},
     queue_name::Bin,
+    state::TaskState,
 };
 
 use crate::{
     Error, Result,
     call::{Cx, Handle},
-    task::decode_request,
+    callback::tell::{self, TaskChange},
+    task::{TaskRow, decode_request},
 };
 
 /// What a task's weight may exceed the room by.
@@ -115,12 +117,18 @@ impl Handle for ClaimTask {
         let mut task = None;
         let mut taken = None;
         for candidate in takeable(&load, &line, now) {
+            let changes = [TaskChange::State(TaskState::Open), TaskChange::Host(Some(host))];
+            let is_free = |row: &TaskRow| matches!(row.state, TaskState::Free | TaskState::Assigned);
+            let noted = cx.noted();
+            tell::task_changed(cx, &[candidate.id], is_free, &changes).await?;
+            let conn = cx.db().await?;
             // somebody else may be faster: then the next one
             if let Some(opened) = open(conn, host, candidate.id, &self.claim_id, now, now + lease).await? {
                 task = Some(opened);
                 taken = Some(candidate);
                 break;
             }
+            cx.forget(noted);
         }
         let left = bin.map_or(Left::Nothing, |bin| left(&load, &line, taken, &bin));
         Ok(Claim { task, left })

@@ -13,10 +13,11 @@ use toji_protocol::{
     xmlrpc,
 };
 
-use super::{advance_parent, cancel_children, ring};
+use super::{TaskRow, advance_parent, cancel_children, ring};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
+    callback::tell::{self, TaskChange},
     scheduler::log,
 };
 
@@ -91,12 +92,18 @@ impl Handle for HeartbeatCall {
     }
 }
 
+/// Whether a host holds a task.
+fn is_held(row: &TaskRow, host: HostId, attempt: i32) -> bool {
+    row.state == TaskState::Open && row.host == Some(host) && row.attempt == attempt
+}
+
 /// Ends an attempt, and has the parent looked at. Told twice, it succeeds twice.
 async fn end(cx: &mut Cx, lease: Lease, state: TaskState, result: &str, usage: Option<TaskUsage>) -> Result<()> {
     let (host, now) = (cx.caller.host()?, cx.now);
     let Lease { task_id: task, attempt } = lease;
     let usage = usage.map(serde_json::to_value).transpose().map_err(Error::internal)?;
     let outcome = if state == TaskState::Closed { "closed" } else { "failed" };
+    tell::task_ended(cx, &[task], |row| is_held(row, host, attempt), state).await?;
     let ended = sqlx::query!(
         r#"WITH ended AS (
                UPDATE task SET state = $4, result = $5, completion_time = $6, lease_expires_at = NULL, waiting = false
@@ -174,6 +181,8 @@ impl Handle for FailTask {
 impl Handle for HandBack {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let (host, now) = (cx.caller.host()?, cx.now);
+        let changes = [TaskChange::State(TaskState::Free), TaskChange::Host(None)];
+        tell::task_changed(cx, &[self.task_id], |row| is_held(row, host, self.attempt), &changes).await?;
         let conn = cx.db().await?;
         let row = sqlx::query!(
             r#"WITH freed AS (
@@ -224,6 +233,8 @@ impl Handle for SetTaskWeight {
         if !self.weight.is_finite() || self.weight < 0.0 {
             return Err(Error::parameter("weight must be a number, not below zero"));
         }
+        let changes = [TaskChange::Weight(self.weight)];
+        tell::task_changed(cx, &[self.task_id], |row| is_held(row, host, self.attempt), &changes).await?;
         let set = sqlx::query!(
             "UPDATE task SET weight = $4 WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3",
             self.task_id.0,

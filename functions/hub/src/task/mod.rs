@@ -45,6 +45,7 @@ use toji_protocol::{
 use crate::{
     Error, Result,
     call::{Caller, Cx, Handle, Table},
+    callback::tell,
     host, policy, user,
 };
 
@@ -178,6 +179,7 @@ pub async fn make(cx: &mut Cx, new: NewTask) -> Result<TaskId> {
     match sql::insert(cx.db().await?, &insert).await? {
         Some((task, channel)) => {
             ring(cx, task, coordinated, new.assign, &Bin::new(channel, &new.arch));
+            tell::task_made(cx, &new, task).await?;
             Ok(task)
         }
         None => not_made(cx, &new).await,

@@ -8,17 +8,26 @@ use chrono::{DateTime, TimeDelta, Utc};
 use toji_protocol::{
     id::{HostId, TaskId},
     queue_name::{Advance, Bell, Bin, HostOrder, QueueName},
+    state::TaskState,
     task::{PINNED, TaskMethod, restart_hosts::RestartHostsTask},
     xmlrpc,
 };
 
 use super::{advance_parent, ring};
-use crate::{Hub, Result, buildroot, call::Cx, error::FaultCode, scheduler::log};
+use crate::{
+    Hub, Result, buildroot,
+    call::Cx,
+    callback::tell::{self, TaskChange},
+    error::FaultCode,
+    scheduler::log,
+};
 
 /// A bell, or the coordinator, gets this long before the sweep steps in.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 /// A host gets this long to take what was assigned to it.
 const ASSIGN_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
+/// What happens to a task whose host is gone.
+const FREED: [TaskChange; 2] = [TaskChange::State(TaskState::Free), TaskChange::Host(None)];
 /// A bin is rung up to this many times.
 const MOST_BELLS: i64 = 10;
 
@@ -124,6 +133,11 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
     )
     .fetch_one(cx.db().await?)
     .await?;
+    let state = if lost >= hub.config.max_attempts.into() { TaskState::Failed } else { TaskState::Free };
+    match state {
+        TaskState::Failed => tell::task_ended(&mut cx, &[task], |_| true, state).await?,
+        _ => tell::task_changed(&mut cx, &[task], |_| true, &FREED).await?,
+    }
     if lost >= hub.config.max_attempts.into() {
         let message = format!("the builder was lost {lost} times, at last {host}; giving up");
         let fault = xmlrpc::encode_fault(FaultCode::Generic as i32, &message);
@@ -164,6 +178,12 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
 
 async fn free_unassigned(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     let mut cx = Cx::internal(hub, now).await?;
+    let late =
+        sqlx::query_scalar!("SELECT id FROM task WHERE state = 4 AND free_since < $1 FOR UPDATE", now - ASSIGN_TIMEOUT)
+            .fetch_all(cx.db().await?)
+            .await?;
+    let late: Vec<TaskId> = late.into_iter().map(TaskId).collect();
+    tell::task_changed(&mut cx, &late, |_| true, &FREED).await?;
     let rows = sqlx::query!(
         "WITH late AS (SELECT id, host_id FROM task WHERE state = 4 AND free_since < $1 AND NOT method = ANY($3)
              FOR UPDATE), log AS (

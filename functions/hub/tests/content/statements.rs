@@ -7,6 +7,7 @@ use std::sync::{
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use toji_hub::config::Config;
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -146,4 +147,40 @@ async fn edits_of_many_take_as_many(pool: PgPool) {
     let few = copy("few").await;
     assert_eq!(copy("many").await, few);
     assert_eq!(world.nvrs("listTagged", json!({"tag": "copy-of-many"})).await.len(), 500);
+}
+
+/// Hooks and webhooks cost nothing where nobody is asked or told.
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn what_no_hook_is_for_takes_no_more(pool: PgPool) {
+    let plain = World::new(pool.clone()).await;
+    let hooks = "
+        [[hook]]
+        name = \"h\"
+        callbacks = [\"preRepoInit\", \"preBuildPromote\"]
+        url = \"http://127.0.0.1:1/\"
+        [[webhook]]
+        name = \"w\"
+        url = \"http://127.0.0.1:1/\"
+        topics = [\"repo.*\"]
+        secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"
+        [[method]]
+        name = \"acme.echo\"
+        access = \"anonymous\"
+        url = \"http://127.0.0.1:1/\"";
+    let config = Config { callbacks: Arc::new(hooks.parse().unwrap()), ..Config::default() };
+    let hooked = World::with(pool, config).await;
+    plain.tags(&["t"]).await;
+    plain.ok("packageListAdd", json!({"taginfo": "t", "pkginfo": "pkg", "owner": "admin"})).await;
+    let build = plain.build("pkg-1-1").await;
+    for (method, arguments) in [
+        ("tagBuildBypass", json!({"tag": "t", "build": build, "force": true})),
+        ("untagBuildBypass", json!({"tag": "t", "build": build, "strict": false})),
+        ("packageListSetOwner", json!({"taginfo": "t", "pkginfo": "pkg", "owner": "admin"})),
+        ("makeTask", json!({"method": "sleep", "arglist": []})),
+        ("getBuild", json!({"buildInfo": build})),
+    ] {
+        let (without, _) = statements(&plain, method, arguments.clone()).await;
+        let (with, _) = statements(&hooked, method, arguments).await;
+        assert!(without > 0 && with == without, "{method}: {with} statements instead of {without}");
+    }
 }

@@ -14,6 +14,7 @@ pub(super) use checksum::get as checksums;
 pub(super) use delete::delete;
 use futures::{StreamExt, TryStreamExt, stream};
 pub(super) use rename::rename;
+use sqlx::PgConnection;
 use toji_protocol::{
     id::RpmId,
     method::{
@@ -28,7 +29,7 @@ use super::{
     file::{self, NoFile, RpmFile},
     find, no_such_rpm,
 };
-use crate::{Error, Hub, Result, call::Cx, import, listing};
+use crate::{Error, Hub, Result, call::Cx, callback::tell, import, listing};
 
 const CONTENT_TYPE: &str = "application/octet-stream";
 /// Objects written at once.
@@ -42,6 +43,11 @@ pub(crate) async fn keep_all(hub: &Hub, headers: Vec<(String, Vec<u8>)>) -> Resu
     let put = |(key, header): (String, Vec<u8>)| async move { hub.store.put(&key, header, CONTENT_TYPE).await };
     stream::iter(headers).map(put).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
     Ok(())
+}
+
+/// An RPM's signatures: keys and digests.
+pub(super) async fn of(conn: &mut PgConnection, rpm: RpmId) -> Result<Vec<(String, String)>> {
+    Ok(sql::list(conn, Some(rpm), None).await?.into_iter().map(|sig| (sig.sigkey, sig.sighash)).collect())
 }
 
 /// `queryRPMSigs`.
@@ -73,7 +79,7 @@ pub(super) async fn add(cx: &mut Cx, asked: AddRpmSig) -> Result<()> {
     }
     let sigkey = signature.key_id.unwrap_or_default();
     let object = file.signature_key(&sigkey);
-    if !sql::add(cx.db().await?, file.rpm.id, &sigkey, &signature.sighash).await? {
+    if !note(cx, &file, &sigkey, &signature.sighash).await? {
         let known = sql::list(cx.db().await?, Some(file.rpm.id), Some(&sigkey)).await?;
         cx.release();
         let is_same = known.first().is_some_and(|known| known.sighash == signature.sighash);
@@ -85,6 +91,25 @@ pub(super) async fn add(cx: &mut Cx, asked: AddRpmSig) -> Result<()> {
     }
     cx.release();
     Ok(cx.hub.store.put(&object, data, CONTENT_TYPE).await?)
+}
+
+/// Notes a signature. False: there is one with that key.
+async fn note(cx: &mut Cx, file: &RpmFile, sigkey: &str, sighash: &str) -> Result<bool> {
+    if cx.is_writing() {
+        return note_in(cx, file, sigkey, sighash).await;
+    }
+    let mut tx = cx.transaction().await?;
+    let is_new = note_in(&mut tx, file, sigkey, sighash).await?;
+    tx.commit().await?;
+    Ok(is_new)
+}
+
+async fn note_in(cx: &mut Cx, file: &RpmFile, sigkey: &str, sighash: &str) -> Result<bool> {
+    let is_new = sql::add(cx.db().await?, file.rpm.id, sigkey, sighash).await?;
+    if is_new {
+        tell::rpm_signed(cx, file.rpm.id, sigkey, sighash).await?;
+    }
+    Ok(is_new)
 }
 
 /// An RPM that was built here, whose file is kept.

@@ -1,0 +1,2 @@
+DROP TABLE callback_delivery;
+DROP TABLE callback_log;
