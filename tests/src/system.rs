@@ -38,11 +38,13 @@ pub struct Wishes {
     pub lease: u32,
     /// The Postgres server; `DATABASE_URL`'s unless said.
     pub postgres: Option<String>,
+    /// Hooks, webhooks and added methods: the text of their file.
+    pub hooks: Option<String>,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { builders: 1, lease: 4, postgres: None }
+        Self { builders: 1, lease: 4, postgres: None, hooks: None }
     }
 }
 
@@ -55,6 +57,7 @@ pub struct System {
     /// The database.
     pub database: Database,
     lease: u32,
+    hooks: Option<String>,
     port: u16,
     server: Option<Daemon>,
     builders: Vec<Option<Daemon>>,
@@ -78,8 +81,17 @@ impl System {
         let patient = Retry { total: SOON, first: Duration::from_millis(20), longest: Duration::from_millis(200) };
         let client = Client::new(&url, Some(TOKEN)).expect("a client can be made").with_retry(patient);
         let builders = (0..wishes.builders).map(|_| None).collect();
-        let mut system =
-            Self { hub: Hub { client }, url, database, lease: wishes.lease, port, server: None, builders, dir };
+        let mut system = Self {
+            hub: Hub { client },
+            url,
+            database,
+            lease: wishes.lease,
+            hooks: wishes.hooks,
+            port,
+            server: None,
+            builders,
+            dir,
+        };
         system.start_server().await;
         system.set_up_tags().await;
         for n in 0..wishes.builders {
@@ -120,6 +132,9 @@ impl System {
         command.args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--admin", ADMIN]);
         command.args(["--lease-seconds", &self.lease.to_string()]);
         command.arg("--data").arg(self.dir().join("data")).arg("--demo-repo").arg(repos);
+        if let Some(hooks) = &self.hooks {
+            command.env("TOJI_HOOKS", hooks);
+        }
         command.env("TOJI_ADMIN_TOKEN", TOKEN).env("DATABASE_URL", &self.database.url);
         let mut server = Daemon::start(&mut command, &self.dir().join("toji-local.log"));
         let once = self.hub.client.clone().with_retry(Retry::NEVER);

@@ -11,6 +11,7 @@ mod builder_tasks;
 mod cancel;
 mod commands;
 mod good_build;
+mod hooks;
 mod live_logs;
 mod openapi;
 mod postgres_stops;

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
+use toji_hub::callback::deliver;
 
 use crate::{
     builder,
+    callbacks::receiver::{Receiver, SECRET},
     rpms::{self, Rpm},
     world::{World, start},
 };
@@ -19,7 +21,11 @@ struct Generator {
 
 impl Generator {
     async fn new(pool: PgPool) -> Self {
-        let world = World::new(pool).await;
+        Self::with_hooks(pool, "").await
+    }
+
+    async fn with_hooks(pool: PgPool, hooks: &str) -> Self {
+        let world = World::with_hooks(pool, hooks).await;
         world.ok("grantCGAccess", json!({"user": "admin", "cg": "cg", "create": true})).await;
         world.ok("addBType", json!({"name": "bundle"})).await;
         let source = rpms::hello().source;
@@ -75,6 +81,46 @@ impl Generator {
             + (SELECT count(*) FROM build_config)";
         self.world.count(all).await
     }
+}
+
+/// Refused at the end, when all is copied, nothing is left of it; allowed, it is told of.
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn a_hook_has_the_last_word(pool: PgPool) {
+    let receiver = Receiver::new().await;
+    let url = receiver.url();
+    let hooks = format!(
+        "[[hook]]\nname = \"h\"\ncallbacks = [\"preImport\", \"preBuildStateChange\"]\nurl = \"{url}\"\n
+         [[webhook]]\nname = \"w\"\nurl = \"{url}/tell\"\nsecret = \"{SECRET}\"\n"
+    );
+    let cg = Generator::with_hooks(pool, &hooks).await;
+    cg.upload("hello.tar.gz", b"a tarball").await;
+    let mut metadata = cg.metadata();
+    let mut bundle = cg.output("hello.tar.gz", b"a tarball", "bundle");
+    bundle["extra"] = json!({"typeinfo": {"bundle": {}}});
+    metadata["build"]["extra"]["typeinfo"] = json!({"bundle": {}});
+    metadata["output"].as_array_mut().unwrap().push(bundle);
+    for kind in ["cg", "rpm", "archive"] {
+        receiver
+            .answers(move |asked| (200, json!({"allow": asked["body"]["type"] != kind, "reason": kind}).to_string()));
+        let (code, text) = cg.import(&metadata, None).await.unwrap_err();
+        assert_eq!((code, text), (1017, format!("preImport: the hook h refuses: {kind}")));
+        assert_eq!((cg.rows().await, cg.keys().await), (0, vec![]));
+    }
+    receiver.answers(|_| (200, String::new()));
+    receiver.heard();
+    let build = cg.import(&metadata, None).await.unwrap();
+    assert_eq!(build["state"], 1);
+    deliver::run_once(&cg.world.hub, start()).await.unwrap();
+    let mut told = receiver.heard();
+    told.retain(|heard| heard.path == "/tell" && heard.body["key"] == format!("build:{}", build["id"]));
+    let addresses: Vec<&str> = told.iter().map(|heard| heard.body["address"].as_str().unwrap()).collect();
+    assert_eq!(addresses.last(), Some(&"build.complete"), "{addresses:?}");
+    for address in ["build.building", "import.cg", "import.rpm", "import.archive"] {
+        assert!(addresses.contains(&address), "{addresses:?}");
+    }
+    let cg_import = told.iter().find(|heard| heard.body["address"] == "import.cg").unwrap();
+    assert_eq!(cg_import.body["body"]["metadata"]["build"]["name"], "hello");
+    assert_eq!(cg_import.body["body"]["directory"], cg.folder.as_str());
 }
 
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]

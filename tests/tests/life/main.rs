@@ -6,6 +6,7 @@
 #![recursion_limit = "256"]
 
 mod builder;
+mod callbacks;
 mod claim;
 mod content_generators;
 mod fence;

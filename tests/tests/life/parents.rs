@@ -34,8 +34,13 @@ pub(crate) struct Farm {
 
 impl Farm {
     pub(crate) async fn new(options: PgPoolOptions, connect: PgConnectOptions) -> Self {
+        Self::with_hooks(options, connect, "").await
+    }
+
+    /// The same, with hooks, webhooks and added methods: their file.
+    pub(crate) async fn with_hooks(options: PgPoolOptions, connect: PgConnectOptions, hooks: &str) -> Self {
         let pool: PgPool = options.max_connections(16).connect_with(connect).await.unwrap();
-        let world = World::new(pool).await;
+        let world = World::with_hooks(pool, hooks).await;
         let host = world.host("one", &["x86_64", "aarch64"], 90.0, METHODS).await;
         for tag in ["f", "f-build"] {
             world.ok("createTag", json!({"name": tag, "arches": "x86_64 aarch64"})).await;

@@ -1,5 +1,7 @@
 //! A hub with an admin, its queues and its bucket; and hosts that claim.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -18,6 +20,7 @@ use toji_protocol::{
     queue::Message,
     queue_name::{Bin, HostOrder, QueueName},
 };
+use toji_remote::Outside;
 
 /// The admin's token.
 pub(crate) const ADMIN: &str = "the admin's token";
@@ -69,9 +72,16 @@ pub(crate) fn seconds(seconds: i64) -> TimeDelta {
 
 impl World {
     pub(crate) async fn new(pool: PgPool) -> Self {
+        Self::with_hooks(pool, "").await
+    }
+
+    /// The same, with hooks, webhooks and added methods: their file.
+    pub(crate) async fn with_hooks(pool: PgPool, hooks: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let cloud = Cloud::serve(dir.path()).await.unwrap();
-        let config = Config { lease: seconds(30), ..Config::default() };
+        let callbacks = Arc::new(hooks.parse().unwrap());
+        let remote = Arc::new(Outside::new().await.unwrap());
+        let config = Config { lease: seconds(30), callbacks, remote, ..Config::default() };
         let (store, queues) = (cloud.store().await.unwrap(), cloud.queues().await);
         let hub = Hub::new(pool.clone(), store, queues, cloud.queue_credentials(), config);
         user::bootstrap_admin(&hub, "admin", ADMIN, start()).await.unwrap();
