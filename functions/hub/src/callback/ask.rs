@@ -98,10 +98,12 @@ pub(super) fn questions(cx: &Cx, happening: &Happening) -> Result<Vec<Question>>
             "body": happening.body,
         });
         let sent = body.to_string();
-        if let Some((argument, member)) = happening.fresh
-            && let Some(named) = body["body"].get_mut(argument).and_then(Value::as_object_mut)
-        {
-            named.shift_remove(member);
+        if let Some((argument, members)) = happening.fresh {
+            if let Some(named) = body["body"].get_mut(argument).and_then(Value::as_object_mut) {
+                members.iter().for_each(|member| drop(named.shift_remove(*member)));
+            }
+            // both are made of the arguments
+            (body["key"], body["props"]) = (Value::Null, Value::Null);
         }
         let (hook, point, key) = (hook.name.clone(), point.to_string(), body.to_string());
         Question { hook, point, body: sent, key, now: cx.now }

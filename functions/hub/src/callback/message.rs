@@ -18,8 +18,8 @@ pub(crate) struct Happening {
     pub(super) props: Map<String, Value>,
     /// The arguments of Koji's callback.
     pub(super) body: Map<String, Value>,
-    /// The member of an argument that the call itself perhaps makes, and that is then another one each time that it is run.
-    pub(super) fresh: Option<(&'static str, &'static str)>,
+    /// Members of an argument that the call itself perhaps makes, and that are then others each time that it is run.
+    pub(super) fresh: Option<(&'static str, &'static [&'static str])>,
 }
 
 impl Happening {
@@ -29,9 +29,9 @@ impl Happening {
         Self { callback, address: address.into(), key, props, body: Map::new(), fresh: None }
     }
 
-    /// With a member of an argument that the call itself perhaps makes.
-    pub(super) fn fresh(self, argument: &'static str, member: &'static str) -> Self {
-        Self { fresh: Some((argument, member)), ..self }
+    /// With members of an argument that the call itself perhaps makes.
+    pub(super) fn fresh(self, argument: &'static str, members: &'static [&'static str]) -> Self {
+        Self { fresh: Some((argument, members)), ..self }
     }
 
     /// With something to filter by.

@@ -73,6 +73,10 @@ async fn tell(
         }
         if is_new {
             undraft(&mut asked, "info");
+        } else if old == i64::from(BuildState::Building.number()) {
+            // a content generator's import begins it anew each time that it is run; a draft's release has its id
+            let members: &[&str] = if info.draft { &["id", "build_id", "nvr", "release"] } else { &["id", "build_id"] };
+            asked = asked.fresh("info", members);
         }
         before(cx, &asked).await?;
     }

@@ -52,7 +52,7 @@ pub(crate) async fn package_list(cx: &mut Cx, tag: TagId, package: PackageId, ch
         .with("action", change.action)?
         .with("tag", tag)?
         .with("package", Package { id, name })?
-        .fresh("package", "id");
+        .fresh("package", &["id"]);
     if let Some(entry) = change.entry {
         happening = happening
             .with("owner", entry.owner)?

@@ -166,7 +166,7 @@ pub(crate) async fn made(cx: &mut Cx, new: &NewTask, task: TaskId) -> Result<()>
             "arch": new.arch, "channel": new.channel, "priority": new.priority, "weight": new.weight, "host_id": new.assign,
         });
         // a repo that is begun with its task stands in its arguments
-        before(cx, &made(None, asked)?.fresh("info", "request")).await?;
+        before(cx, &made(None, asked)?.fresh("info", &["request"])).await?;
     }
     let row = task::require(cx, task).await?;
     let info = serde_json::to_value(task::info(&row, true)?).map_err(crate::Error::internal)?;
