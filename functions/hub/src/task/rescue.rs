@@ -183,7 +183,7 @@ async fn free_unassigned(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
             .fetch_all(cx.db().await?)
             .await?;
     let late: Vec<TaskId> = late.into_iter().map(TaskId).collect();
-    tell::task_changed(&mut cx, &late, |_| true, &FREED).await?;
+    tell::task_changed(&mut cx, &late, |row| !PINNED.contains(&row.method.as_str()), &FREED).await?;
     let rows = sqlx::query!(
         "WITH late AS (SELECT id, host_id FROM task WHERE state = 4 AND free_since < $1 AND NOT method = ANY($3)
              FOR UPDATE), log AS (
