@@ -1,7 +1,7 @@
 //! Callback points: where a deployment is told of what happens, and where it may say no. Koji's 22 of the hub and 4 of the builder.
 //!
 //! `pre`: [`settings`] names hooks, each at a URL or a Lambda function. Nobody speaks to the network within a transaction: a change
-//! that wants a hook asked only notes the question ([`ask`]). When the call would commit, it is undone instead, the hooks are asked,
+//! that wants a hook asked only notes the question (`ask`). When the call would commit, it is undone instead, the hooks are asked,
 //! and the call is run again from its start, preconditions included; this time the answers are there. A call of which no hook is
 //! to be asked costs nothing more.
 //!
