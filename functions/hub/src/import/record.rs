@@ -24,9 +24,10 @@ use crate::{
 /// # Errors
 /// A conflict when the task no longer builds it: somebody else's files may be there now.
 pub(super) async fn begin(hub: &Hub, task: TaskId, build: BuildId, now: DateTime<Utc>) -> Result<()> {
+    // The build is locked: another who makes it complete just now is waited for, and what he has taken away is not put back.
     let begun = sqlx::query!(
         "INSERT INTO pending_import (build_id, task_id, start_time)
-         SELECT id, $2, $3 FROM build WHERE id = $1 AND state = 0 AND task_id = $2
+         SELECT id, $2, $3 FROM build WHERE id = $1 AND state = 0 AND task_id = $2 FOR SHARE
          ON CONFLICT (build_id) DO UPDATE SET task_id = $2, start_time = $3",
         build.0,
         task.0,
