@@ -87,6 +87,13 @@ pub(crate) fn minidistro() -> Option<PathBuf> {
     dir
 }
 
+/// What a test has left mounted would outlive its folder.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        crate::mounts::unmount_below(self.dir.path());
+    }
+}
+
 impl Lab {
     /// None where buildroots cannot be made.
     pub(crate) async fn new() -> Option<Self> {
