@@ -4,6 +4,8 @@
 //! feature asks for it (`client`: the typed HTTPS client; `queue`: SQS).
 
 pub mod arch;
+#[cfg(feature = "queue")]
+pub mod aws;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod glob;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::{
     Client,
-    config::{BehaviorVersion, Region},
+    config::Region,
     error::{DisplayErrorContext, SdkError},
     types::SendMessageBatchRequestEntry,
 };
@@ -13,7 +13,7 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::RwLock;
 
-use crate::queue_name::QueueName;
+use crate::{aws, queue_name::QueueName};
 
 /// The most messages that SQS takes in one call.
 const BATCH: usize = 10;
@@ -57,13 +57,7 @@ pub struct QueueAccess {
 impl QueueAccess {
     /// A client that speaks TLS through ring.
     pub async fn client(&self) -> Client {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
-                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http).region(Region::new(self.region.clone()));
+        let mut loader = aws::from_environment().region(Region::new(self.region.clone()));
         if let Some(credentials) = &self.credentials {
             loader = loader.credentials_provider(credentials.clone());
         }

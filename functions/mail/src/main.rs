@@ -29,7 +29,7 @@ async fn postman() -> Result<Postman, Error> {
 
 #[cfg(feature = "ses")]
 async fn ses() -> Result<Postman, Error> {
-    let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    let config = toji_protocol::aws::from_environment().load().await;
     Ok(Postman::Ses(aws_sdk_sesv2::Client::new(&config)))
 }
 

@@ -32,7 +32,7 @@ impl Outside {
     pub async fn new() -> Result<Self, reqwest::Error> {
         let http = http::Http::new()?;
         #[cfg(any(feature = "lambda", feature = "eventbridge"))]
-        let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+        let config = toji_protocol::aws::from_environment().load().await;
         Ok(Self {
             http,
             #[cfg(feature = "lambda")]
