@@ -4,7 +4,7 @@
 //! feature asks for it (`client`: the typed HTTPS client; `queue`: SQS).
 
 pub mod arch;
-#[cfg(feature = "queue")]
+#[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(feature = "client")]
 pub mod client;

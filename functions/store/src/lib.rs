@@ -15,7 +15,7 @@ use aws_credential_types::Credentials;
 pub use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::{
     Client,
-    config::{BehaviorVersion, Region, ResponseChecksumValidation},
+    config::{Region, ResponseChecksumValidation},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
 pub use multipart::Part;
@@ -23,6 +23,7 @@ pub use object::{Object, PutOutcome};
 pub use read::{Read, ReadConditions, ReadOutcome};
 pub use splice::Splice;
 use thiserror::Error;
+use toji_protocol::aws;
 
 /// Why S3 did not do what it was asked.
 #[derive(Debug, Error)]
@@ -111,14 +112,7 @@ pub struct Store {
 impl Store {
     /// Makes a client that speaks TLS through ring; nothing is sent yet.
     pub async fn connect(access: &StoreAccess) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
-                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .region(Region::new(access.region.clone()));
+        let mut loader = aws::from_environment().region(Region::new(access.region.clone()));
         if let Some(credentials) = &access.credentials {
             loader = loader.credentials_provider(credentials.clone());
         }
