@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use toji_hub::{
     Hub,
-    call::{Auth, Request},
+    call::{Auth, InnerCall, Reply, Request},
     config::Config,
     error::Error,
     outbox,
@@ -128,6 +128,30 @@ impl World {
             panic!("{method}({arguments}): {error:?}");
         }
         reply
+    }
+
+    /// An admin's multicall: each call's answer, or its fault.
+    pub(crate) async fn multicall(&self, calls: Vec<(&str, Value)>) -> Vec<Result<Value, (i32, String)>> {
+        let inner = |(method, arguments): (&str, Value)| InnerCall {
+            method: method.to_owned(),
+            positional: Vec::new(),
+            named: serde_json::from_value(arguments).unwrap(),
+        };
+        let auth = Auth::Bearer(ADMIN.to_owned());
+        let outer = Request {
+            method: "multiCall".to_owned(),
+            positional: Vec::new(),
+            named: serde_json::from_value(json!({})).unwrap(),
+            auth: auth.clone(),
+            idempotency_key: None,
+            now: start(),
+        };
+        let replies = self.hub.multicall(auth, calls.into_iter().map(inner).collect(), &outer).await.unwrap();
+        let shown = |reply: Result<Reply, Error>| match reply {
+            Ok(reply) => Ok(serde_json::to_value(&*reply).unwrap()),
+            Err(error) => Err((error.fault_code(), error.to_string())),
+        };
+        replies.into_iter().map(shown).collect()
     }
 
     /// Enrols a host and tells what it can do.

@@ -5,15 +5,12 @@ use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use toji_hub::{
-    call::{Auth, InnerCall, Request},
-    error::Error,
-};
+use toji_hub::error::Error;
 
 use super::receiver::{Receiver, SECRET};
 use crate::{
     parents::Farm,
-    world::{ADMIN, World, seconds, start},
+    world::{World, seconds, start},
 };
 
 fn hook(receiver: &Receiver, callbacks: &str, more: &str) -> String {
@@ -126,29 +123,6 @@ async fn a_hook_whose_word_is_not_needed(pool: PgPool) {
     assert_eq!(world.ok("listTagged", json!({"tag": "f42"})).await[0]["nvr"], "a-1-1");
 }
 
-async fn multicall(world: &World, calls: Vec<(&str, Value)>) -> Vec<Result<Value, (i32, String)>> {
-    let inner = |(method, arguments): (&str, Value)| InnerCall {
-        method: method.to_owned(),
-        positional: Vec::new(),
-        named: serde_json::from_value(arguments).unwrap(),
-    };
-    let auth = Auth::Bearer(ADMIN.to_owned());
-    let outer = Request {
-        method: "multiCall".to_owned(),
-        positional: Vec::new(),
-        named: serde_json::from_value(json!({})).unwrap(),
-        auth: auth.clone(),
-        idempotency_key: None,
-        now: start(),
-    };
-    let replies = world.hub.multicall(auth, calls.into_iter().map(inner).collect(), &outer).await.unwrap();
-    let shown = |reply: Result<toji_hub::call::Reply, Error>| match reply {
-        Ok(reply) => Ok(serde_json::to_value(&*reply).unwrap()),
-        Err(error) => Err((error.fault_code(), error.to_string())),
-    };
-    replies.into_iter().map(shown).collect()
-}
-
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
 async fn within_a_multicall(pool: PgPool) {
     let receiver = Receiver::new().await;
@@ -163,8 +137,7 @@ async fn within_a_multicall(pool: PgPool) {
     });
     let tag = |nvr: &str| ("tagBuildBypass", json!({"tag": "f42", "build": nvr}));
     let untag = |nvr: &str| ("untagBuild", json!({"tag": "f42", "build": nvr}));
-    let replies =
-        multicall(&world, vec![tag("a-1-1"), tag("a-1-2"), tag("a-1-3"), untag("a-1-2"), untag("a-1-3")]).await;
+    let replies = world.multicall(vec![tag("a-1-1"), tag("a-1-2"), tag("a-1-3"), untag("a-1-2"), untag("a-1-3")]).await;
     assert_eq!(replies[0], Ok(Value::Null));
     assert_eq!(replies[1], Err((1017, "preTag: the hook freeze refuses: not that one".to_owned())));
     assert_eq!(replies[2], Ok(Value::Null));
@@ -195,7 +168,7 @@ async fn what_makes_its_own_transactions(pool: PgPool) {
         _ => (200, String::new()),
     });
     let promote = |draft: &Value| ("promoteBuild", json!({"build": draft, "force": true}));
-    let replies = multicall(&world, vec![promote(&drafts[0]), promote(&drafts[1])]).await;
+    let replies = world.multicall(vec![promote(&drafts[0]), promote(&drafts[1])]).await;
     assert_eq!(replies[0].as_ref().unwrap()["nvr"], "a-1-1");
     assert_eq!(replies[1], Err((1017, "preBuildPromote: the hook freeze refuses: all is frozen".to_owned())));
     let asked: Vec<Value> = receiver.heard().into_iter().map(|heard| heard.body["callback"].clone()).collect();

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use toji_hub::{
-    call::{Auth, InnerCall, Reply, Request},
+    call::{Auth, Request},
     error::Error,
 };
 
 use super::receiver::{Receiver, SECRET};
-use crate::world::{ADMIN, World, start};
+use crate::world::{World, start};
 
 fn methods(receiver: &Receiver) -> String {
     let url = receiver.url();
@@ -144,37 +144,16 @@ async fn answers_that_are_none(pool: PgPool) {
 #[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
 async fn within_a_multicall_they_go_first(pool: PgPool) {
     let (world, receiver) = world(pool).await;
-    let multicall = async |calls: Vec<(&str, Value)>| -> Vec<Result<Value, (i32, String)>> {
-        let inner = |(method, arguments): (&str, Value)| InnerCall {
-            method: method.to_owned(),
-            positional: Vec::new(),
-            named: serde_json::from_value(arguments).unwrap(),
-        };
-        let auth = Auth::Bearer(ADMIN.to_owned());
-        let outer = Request {
-            method: "multiCall".to_owned(),
-            positional: Vec::new(),
-            named: serde_json::from_value(json!({})).unwrap(),
-            auth: auth.clone(),
-            idempotency_key: None,
-            now: start(),
-        };
-        let replies = world.hub.multicall(auth, calls.into_iter().map(inner).collect(), &outer).await.unwrap();
-        let shown = |reply: Result<Reply, Error>| match reply {
-            Ok(reply) => Ok(serde_json::to_value(&*reply).unwrap()),
-            Err(error) => Err((error.fault_code(), error.to_string())),
-        };
-        replies.into_iter().map(shown).collect()
-    };
-    let replies = multicall(vec![
-        ("createTag", json!({"name": "t"})),
-        ("acme.freeze", json!({"tag": "t"})),
-        ("createTag", json!({"name": "t"})),
-        ("acme.freeze", json!({"tag": "none"})),
-        ("getTag", json!({"tagInfo": "t"})),
-        ("acme.freeze", json!({})),
-    ])
-    .await;
+    let replies = world
+        .multicall(vec![
+            ("createTag", json!({"name": "t"})),
+            ("acme.freeze", json!({"tag": "t"})),
+            ("createTag", json!({"name": "t"})),
+            ("acme.freeze", json!({"tag": "none"})),
+            ("getTag", json!({"tagInfo": "t"})),
+            ("acme.freeze", json!({})),
+        ])
+        .await;
     assert!(replies[0].is_ok());
     assert_eq!(replies[1].as_ref().unwrap()["tag"], "t");
     assert_eq!(replies[2].as_ref().unwrap_err().0, 1000);
@@ -182,7 +161,7 @@ async fn within_a_multicall_they_go_first(pool: PgPool) {
     assert_eq!(replies[4].as_ref().unwrap()["name"], "t");
     assert_eq!(replies[5].as_ref().unwrap_err().0, 1019);
     assert_eq!(receiver.heard().len(), 2);
-    let replies = multicall(vec![("acme.echo", json!({"a": 1})), ("acmeWho", json!({}))]).await;
+    let replies = world.multicall(vec![("acme.echo", json!({"a": 1})), ("acmeWho", json!({}))]).await;
     assert_eq!(replies[0], Ok(json!({"args": [], "kwargs": {"a": 1}})));
     assert_eq!(replies[1].as_ref().unwrap()["name"], "admin");
     // a call within a call, with no transaction about it
