@@ -166,8 +166,9 @@ pub(super) async fn list(
     key: Option<&str>,
     most: i64,
 ) -> Result<Vec<Logged>> {
-    let rows = sqlx::query!(
-        "SELECT id, callback, address, key, props, body, receivers, create_time FROM callback_log
+    let logged = sqlx::query_as!(
+        Logged,
+        "SELECT id, callback, address, key, props, body, receivers, create_time AS time FROM callback_log
          WHERE id >= $1 AND ($2::bigint IS NULL OR id <= $2) AND ($3::text IS NULL OR key = $3) ORDER BY id LIMIT $4",
         from,
         to,
@@ -176,17 +177,7 @@ pub(super) async fn list(
     )
     .fetch_all(conn)
     .await?;
-    let logged = rows.into_iter().map(|row| Logged {
-        id: row.id,
-        callback: row.callback,
-        address: row.address,
-        key: row.key,
-        props: row.props,
-        body: row.body,
-        receivers: row.receivers,
-        time: row.create_time,
-    });
-    Ok(logged.collect())
+    Ok(logged)
 }
 
 /// Has some told again, which are not waiting to be told anyway.
@@ -214,21 +205,15 @@ pub(super) struct Waiting {
 
 /// What waits, for each receiver.
 pub(super) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Waiting>> {
-    let rows = sqlx::query!(
+    let waiting = sqlx::query_as!(
+        Waiting,
         r#"SELECT receiver, count(*) AS "count!", min(event_id) AS "oldest!", min(due_time) AS "next!",
                (array_agg(problem ORDER BY event_id) FILTER (WHERE problem IS NOT NULL))[1] AS problem
            FROM callback_delivery GROUP BY receiver"#
     )
     .fetch_all(conn)
     .await?;
-    let waiting = |row: (String, i64, i64, Option<String>, DateTime<Utc>)| Waiting {
-        receiver: row.0,
-        count: row.1,
-        oldest: row.2,
-        problem: row.3,
-        next: row.4,
-    };
-    Ok(rows.into_iter().map(|row| waiting((row.receiver, row.count, row.oldest, row.problem, row.next))).collect())
+    Ok(waiting)
 }
 
 /// Deletes what was told long ago.

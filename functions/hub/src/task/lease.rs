@@ -93,7 +93,7 @@ impl Handle for HeartbeatCall {
 }
 
 /// Whether a host holds a task.
-fn is_held(row: &TaskRow, host: HostId, attempt: i32) -> bool {
+pub(super) fn is_held(row: &TaskRow, host: HostId, attempt: i32) -> bool {
     row.state == TaskState::Open && row.host == Some(host) && row.attempt == attempt
 }
 
@@ -181,8 +181,8 @@ impl Handle for FailTask {
 impl Handle for HandBack {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let (host, now) = (cx.caller.host()?, cx.now);
-        let changes = [TaskChange::State(TaskState::Free), TaskChange::Host(None)];
-        tell::task_changed(cx, &[self.task_id], |row| is_held(row, host, self.attempt), &changes).await?;
+        let is_ours = |row: &TaskRow| is_held(row, host, self.attempt);
+        tell::task_changed(cx, &[self.task_id], is_ours, &TaskChange::FREED).await?;
         let conn = cx.db().await?;
         let row = sqlx::query!(
             r#"WITH freed AS (

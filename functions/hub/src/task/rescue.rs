@@ -26,8 +26,6 @@ use crate::{
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 /// A host gets this long to take what was assigned to it.
 const ASSIGN_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
-/// What happens to a task whose host is gone.
-const FREED: [TaskChange; 2] = [TaskChange::State(TaskState::Free), TaskChange::Host(None)];
 /// A bin is rung up to this many times.
 const MOST_BELLS: i64 = 10;
 
@@ -133,12 +131,8 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
     )
     .fetch_one(cx.db().await?)
     .await?;
-    let state = if lost >= hub.config.max_attempts.into() { TaskState::Failed } else { TaskState::Free };
-    match state {
-        TaskState::Failed => tell::task_ended(&mut cx, &[task], |_| true, state).await?,
-        _ => tell::task_changed(&mut cx, &[task], |_| true, &FREED).await?,
-    }
     if lost >= hub.config.max_attempts.into() {
+        tell::task_ended(&mut cx, &[task], |_| true, TaskState::Failed).await?;
         let message = format!("the builder was lost {lost} times, at last {host}; giving up");
         let fault = xmlrpc::encode_fault(FaultCode::Generic as i32, &message);
         sqlx::query!(
@@ -152,6 +146,7 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
         log::note(cx.db().await?, Some(task), row.host_id.map(HostId), "Builder lost too often: failed", now).await?;
         advance_parent(&mut cx, row.parent.map(TaskId));
     } else {
+        tell::task_changed(&mut cx, &[task], |_| true, &TaskChange::FREED).await?;
         sqlx::query!(
             "UPDATE task SET state = CASE WHEN method = ANY($3) THEN 4 ELSE 0 END,
                  host_id = CASE WHEN method = ANY($3) THEN host_id END, claim_id = NULL, lease_expires_at = NULL,
@@ -178,22 +173,23 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
 
 async fn free_unassigned(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     let mut cx = Cx::internal(hub, now).await?;
-    let late =
-        sqlx::query_scalar!("SELECT id FROM task WHERE state = 4 AND free_since < $1 FOR UPDATE", now - ASSIGN_TIMEOUT)
-            .fetch_all(cx.db().await?)
-            .await?;
-    let late: Vec<TaskId> = late.into_iter().map(TaskId).collect();
-    tell::task_changed(&mut cx, &late, |row| !PINNED.contains(&row.method.as_str()), &FREED).await?;
+    let late = sqlx::query_scalar!(
+        "SELECT id FROM task WHERE state = 4 AND free_since < $1 AND NOT method = ANY($2) FOR UPDATE",
+        now - ASSIGN_TIMEOUT,
+        &PINNED.map(str::to_owned)
+    )
+    .fetch_all(cx.db().await?)
+    .await?;
+    let told: Vec<TaskId> = late.iter().copied().map(TaskId).collect();
+    tell::task_changed(&mut cx, &told, |_| true, &TaskChange::FREED).await?;
     let rows = sqlx::query!(
-        "WITH late AS (SELECT id, host_id FROM task WHERE state = 4 AND free_since < $1 AND NOT method = ANY($3)
-             FOR UPDATE), log AS (
+        "WITH late AS (SELECT id, host_id FROM task WHERE id = ANY($1)), log AS (
              INSERT INTO scheduler_log_messages (task_id, host_id, msg_time, msg)
              SELECT id, host_id, $2, 'Not taken by its host in time: freed' FROM late)
          UPDATE task SET state = 0, host_id = NULL, free_since = $2 FROM late WHERE task.id = late.id
          RETURNING task.id, channel_id, arch",
-        now - ASSIGN_TIMEOUT,
-        now,
-        &PINNED.map(str::to_owned)
+        &late,
+        now
     )
     .fetch_all(cx.db().await?)
     .await?;

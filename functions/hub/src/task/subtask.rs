@@ -12,7 +12,11 @@ use toji_protocol::{
     value::from_value,
 };
 
-use super::{NewTask, TaskRow, lease::stale, make, sql};
+use super::{
+    NewTask, TaskRow,
+    lease::{is_held, stale},
+    make, sql,
+};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
@@ -22,8 +26,7 @@ use crate::{
 async fn held(cx: &mut Cx, task: TaskId, attempt: i32) -> Result<TaskRow> {
     let host = cx.caller.host()?;
     let row = sql::lock(cx.db().await?, task).await?;
-    row.filter(|row| row.state == TaskState::Open && row.host == Some(host) && row.attempt == attempt)
-        .ok_or_else(|| stale(task, attempt))
+    row.filter(|row| is_held(row, host, attempt)).ok_or_else(|| stale(task, attempt))
 }
 
 /// What a builder may have done in its task's owner's name: no more than builders do.

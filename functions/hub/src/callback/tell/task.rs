@@ -32,6 +32,9 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// A task goes back to those that nobody has.
+    pub(crate) const FREED: [Self; 2] = [Self::State(TaskState::Free), Self::Host(None)];
+
     fn attribute(self) -> &'static str {
         match self {
             Self::State(_) => "state",
