@@ -182,7 +182,7 @@ impl Handle for HandBack {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let (host, now) = (cx.caller.host()?, cx.now);
         let is_ours = |row: &TaskRow| is_held(row, host, self.attempt);
-        tell::task_changed(cx, &[self.task_id], is_ours, &TaskChange::FREED).await?;
+        tell::task_freed(cx, &[self.task_id], is_ours, !self.refuse).await?;
         let conn = cx.db().await?;
         let row = sqlx::query!(
             r#"WITH freed AS (

@@ -14,13 +14,7 @@ use toji_protocol::{
 };
 
 use super::{advance_parent, ring};
-use crate::{
-    Hub, Result, buildroot,
-    call::Cx,
-    callback::tell::{self, TaskChange},
-    error::FaultCode,
-    scheduler::log,
-};
+use crate::{Hub, Result, buildroot, call::Cx, callback::tell, error::FaultCode, scheduler::log};
 
 /// A bell, or the coordinator, gets this long before the sweep steps in.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
@@ -146,7 +140,7 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
         log::note(cx.db().await?, Some(task), row.host_id.map(HostId), "Builder lost too often: failed", now).await?;
         advance_parent(&mut cx, row.parent.map(TaskId));
     } else {
-        tell::task_changed(&mut cx, &[task], |_| true, &TaskChange::FREED).await?;
+        tell::task_freed(&mut cx, &[task], |_| true, true).await?;
         sqlx::query!(
             "UPDATE task SET state = CASE WHEN method = ANY($3) THEN 4 ELSE 0 END,
                  host_id = CASE WHEN method = ANY($3) THEN host_id END, claim_id = NULL, lease_expires_at = NULL,
@@ -181,7 +175,7 @@ async fn free_unassigned(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     .fetch_all(cx.db().await?)
     .await?;
     let told: Vec<TaskId> = late.iter().copied().map(TaskId).collect();
-    tell::task_changed(&mut cx, &told, |_| true, &TaskChange::FREED).await?;
+    tell::task_freed(&mut cx, &told, |_| true, false).await?;
     let rows = sqlx::query!(
         "WITH late AS (SELECT id, host_id FROM task WHERE id = ANY($1)), log AS (
              INSERT INTO scheduler_log_messages (task_id, host_id, msg_time, msg)

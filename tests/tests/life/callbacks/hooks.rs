@@ -229,3 +229,28 @@ async fn the_hub_itself_asks_nobody(pool: PgPool) {
     assert_eq!(world.state(task).await, 0, "it was freed");
     assert_eq!(receiver.heard().len(), 0);
 }
+
+/// A task that is for one host alone waits for it when it is handed back; any other is anybody's.
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn what_is_asked_when_a_task_is_handed_back(pool: PgPool) {
+    let receiver = Receiver::new().await;
+    let world = World::with_hooks(pool, &hook(&receiver, "[\"preTaskStateChange\"]", "")).await;
+    let host = world.host("one", &["x86_64"], 9.0, &["sleep", "restart"]).await;
+    let free = vec![json!(["state", "OPEN", "FREE"]), json!(["host_id", host.id, null])];
+    let waits = vec![json!(["state", "OPEN", "ASSIGNED"])];
+    for (method, refuse, wanted) in
+        [("sleep", false, &free), ("restart", false, &waits), ("restart", true, &free), ("sleep", true, &free)]
+    {
+        world.make(method, json!({"assign": "one"}), start()).await;
+        let held = host.take(&world, start()).await;
+        receiver.heard();
+        let arguments = held.with(json!({"reason": "x", "refuse": refuse}));
+        host.ok(&world, "host.handBack", arguments, start()).await;
+        let asked: Vec<Value> = receiver.heard().into_iter().map(|heard| heard.body["body"].clone()).collect();
+        let asked: Vec<Value> = asked.iter().map(|body| json!([body["attribute"], body["old"], body["new"]])).collect();
+        assert_eq!(asked, *wanted, "{method}");
+        let state = world.state(held.id.0).await;
+        assert_eq!(state, if wanted.len() == 1 { 4 } else { 0 }, "what was asked is what was done");
+        world.ok("cancelTask", json!({"task_id": held.id})).await;
+    }
+}

@@ -20,7 +20,9 @@ pub(crate) use repo::{Init, done as repo_done, init as repo_init};
 pub(crate) use rpm::signed as rpm_signed;
 use serde_json::Value;
 pub(crate) use tag::{tagged, untagged};
-pub(crate) use task::{Change as TaskChange, changed as task_changed, ended as task_ended, made as task_made};
+pub(crate) use task::{
+    Change as TaskChange, changed as task_changed, ended as task_ended, freed as task_freed, made as task_made,
+};
 use toji_protocol::{
     id::{Ref, TagId},
     method::{tag::Tag, user::User},

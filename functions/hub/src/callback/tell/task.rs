@@ -5,6 +5,7 @@ use toji_protocol::{
     id::{HostId, TaskId},
     method::task::TaskInfo,
     state::TaskState,
+    task::PINNED,
     time::Time,
 };
 
@@ -32,9 +33,6 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// A task goes back to those that nobody has.
-    pub(crate) const FREED: [Self; 2] = [Self::State(TaskState::Free), Self::Host(None)];
-
     fn attribute(self) -> &'static str {
         match self {
             Self::State(_) => "state",
@@ -111,6 +109,23 @@ pub(crate) async fn changed(
         }
     }
     Ok(())
+}
+
+/// Tasks go back to those that nobody has. With `keep_pinned`, those that are for one host alone wait for it instead.
+///
+/// # Errors
+/// When a hook refuses.
+pub(crate) async fn freed(
+    cx: &mut Cx,
+    tasks: &[TaskId],
+    is_changed: impl Fn(&TaskRow) -> bool,
+    keep_pinned: bool,
+) -> Result<()> {
+    let is_kept = |row: &TaskRow| keep_pinned && PINNED.contains(&row.method.as_str());
+    let waits = [Change::State(TaskState::Assigned)];
+    changed(cx, tasks, |row| is_changed(row) && is_kept(row), &waits).await?;
+    let free = [Change::State(TaskState::Free), Change::Host(None)];
+    changed(cx, tasks, |row| is_changed(row) && !is_kept(row), &free).await
 }
 
 /// A task ends.
