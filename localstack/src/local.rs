@@ -187,7 +187,7 @@ async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool
 
 async fn build(config: toji_builder::Config, stop: watch::Receiver<bool>) {
     loop {
-        match toji_builder::run(config.clone(), stopped(stop.clone())).await {
+        match toji_builder::run(config.clone(), toji_builder::Handlers::own(), stopped(stop.clone())).await {
             Ok(toji_builder::Ended::Restart) => tracing::info!("the builder starts anew"),
             Ok(_) => return,
             Err(error) => {

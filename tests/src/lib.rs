@@ -28,7 +28,7 @@ pub use postgres::Postgres;
 pub use process::Daemon;
 pub use programs::{koji, program};
 pub use said::Said;
-pub use system::{ADMIN, System, TOKEN, Wishes};
+pub use system::{ADMIN, BuilderProgram, System, TOKEN, Wishes};
 pub use traces::is_running;
 pub use transcript::{Ran, Runner, Transcript};
 pub use wait::{SOON, until};

@@ -48,6 +48,21 @@ impl Default for Wishes {
     }
 }
 
+/// What a builder is.
+#[derive(Clone, Debug)]
+pub struct BuilderProgram {
+    /// The program.
+    pub name: String,
+    /// Further lines of its settings.
+    pub settings: String,
+}
+
+impl Default for BuilderProgram {
+    fn default() -> Self {
+        Self { name: "toji-builder".to_owned(), settings: String::new() }
+    }
+}
+
 /// A whole system. All of it ends when this is dropped, whatever state it is in.
 pub struct System {
     /// The API.
@@ -56,6 +71,8 @@ pub struct System {
     pub url: String,
     /// The database.
     pub database: Database,
+    /// What builders are that are started from now on.
+    pub builder: BuilderProgram,
     lease: u32,
     hooks: Option<String>,
     port: u16,
@@ -85,6 +102,7 @@ impl System {
             hub: Hub { client },
             url,
             database,
+            builder: BuilderProgram::default(),
             lease: wishes.lease,
             hooks: wishes.hooks,
             port,
@@ -185,21 +203,29 @@ impl System {
         let arch = env::consts::ARCH;
         let settings = format!(
             "server = {:?}\nname = {name:?}\nstate_dir = {state:?}\narches = [{arch:?}]\nbuildroot = \"bwrap\"\n\
-             minspace = 256\nmax_load = 0.0\nmin_memory = 32\n",
-            self.url
+             minspace = 256\nmax_load = 0.0\nmin_memory = 32\n{}\n",
+            self.url, self.builder.settings
         );
         let file = self.dir().join(format!("{name}.toml"));
         fs::write(&file, settings).expect("settings can be written");
-        let mut command = self.program("toji-builder");
+        let mut command = self.program(&self.builder.name);
         command.arg("--config").arg(&file).env("TOJI_ENROL_TOKEN", TOKEN);
+        let before = self.last_seen(&name).await;
         let mut builder = Daemon::start(&mut command, &self.dir().join(format!("{name}.log")));
         until(&name, SOON, async || {
             assert!(builder.is_running(), "{name} has ended:\n{}", builder.last_words());
-            let host = self.hub.call("getHost", json!([name])).await;
-            (!host.is_null()).then_some(())
+            let seen = self.last_seen(&name).await;
+            (seen.is_some() && seen != before).then_some(())
         })
         .await;
         self.builders[n] = Some(builder);
+    }
+
+    /// When a builder was heard of last; None when it was never there.
+    async fn last_seen(&self, name: &str) -> Option<f64> {
+        let host = self.hub.call("getHost", json!([name])).await;
+        host["ready"].as_bool().filter(|ready| *ready)?;
+        self.hub.call("getLastHostUpdate", json!([host["id"], true])).await.as_f64()
     }
 
     /// Kills a builder with SIGKILL. What it has started lives on.

@@ -76,6 +76,8 @@ pub struct Config {
     /// Do one task, and end: the machine is then another's to throw away.
     #[serde(default)]
     pub one_task: bool,
+    /// A folder with programs that run further kinds of tasks; see `builder-ami/plugins/README.md`.
+    pub plugin_dir: Option<PathBuf>,
     /// Machines of EC2.
     #[serde(default)]
     pub ec2: Ec2Settings,
@@ -336,6 +338,9 @@ impl Config {
         if !self.state_dir.is_absolute() {
             return senseless("state_dir", "must be an absolute path");
         }
+        if self.plugin_dir.as_ref().is_some_and(|dir| !dir.is_absolute()) {
+            return senseless("plugin_dir", "must be an absolute path");
+        }
         // The characters have a meaning in overlayfs's options.
         let work_dir = self.work_dir();
         if !work_dir.is_absolute() || work_dir.to_string_lossy().contains([':', ',', '\\', '"', '\'', '\n']) {
@@ -422,6 +427,7 @@ mod tests {
             ("max_jobs = 0", "'max_jobs' must be at least 1"),
             ("work_dir = '/a:b'", "'work_dir' must be an absolute path"),
             ("topurl = 'x'", "'topurl' must be a URL"),
+            ("plugin_dir = 'x'", "'plugin_dir' must be an absolute path"),
             ("[[runroot.mounts]]\npath = '/a/../b'", "'runroot.mounts' has '/a/../b'"),
             ("[[runroot.mounts]]\npath = '/a'\nsource = 'b'", "'runroot.mounts' has '/a'"),
             ("max_load = -1.0", "'max_load' must be 0 or more"),

@@ -1,19 +1,28 @@
 //! What a handler works with.
 
 use std::{
+    fs,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use toji_protocol::method::worker::ClaimedTask;
+use toji_protocol::{
+    method::worker::ClaimedTask,
+    value::{Map, Value},
+    xmlrpc,
+};
 use tokio::sync::watch;
 
 use crate::{
     buildroot::{Kept, RootCache},
     config::Config,
+    failure::{Doing, TaskError},
+    handlers::Handlers,
     hub::TaskHub,
+    logs::{Shipper, Source},
     process::Scope,
     subtask::Waits,
+    upload::{NamedFile, upload},
 };
 
 /// What the hub has told about this host.
@@ -30,6 +39,8 @@ pub(crate) struct Facts {
 pub(crate) struct Machine {
     /// What the operator decided.
     pub config: Config,
+    /// How tasks are run.
+    pub handlers: Handlers,
     /// All processes of this builder.
     pub scope: Scope,
     /// Filled roots.
@@ -45,13 +56,22 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A builder with these settings.
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, handlers: Handlers) -> Self {
         let work = config.work_dir();
         let scope = Scope::builder(&config.state_dir, &work);
         let kept = Arc::new(Kept::new(&work, config.failed.clone()));
         let roots = Arc::new(RootCache::new(&work, config.kept_roots, Arc::clone(&kept)));
         let life = hex::encode(rand::random::<[u8; 8]>());
-        Self { config, scope, roots, kept, life, restart: watch::Sender::new(false), facts: RwLock::default() }
+        Self {
+            config,
+            handlers,
+            scope,
+            roots,
+            kept,
+            life,
+            restart: watch::Sender::new(false),
+            facts: RwLock::default(),
+        }
     }
 
     /// What the hub has told about this host.
@@ -69,20 +89,20 @@ impl Machine {
     }
 }
 
-/// One attempt at one task.
-pub(crate) struct TaskContext {
+/// One attempt at one task, and what its handler works with.
+pub struct TaskContext {
     /// What is to be done.
     pub task: ClaimedTask,
     /// The hub, for this attempt.
-    pub hub: TaskHub,
+    pub(crate) hub: TaskHub,
     /// The builder.
-    pub machine: Arc<Machine>,
+    pub(crate) machine: Arc<Machine>,
     /// The task's own folder. Not there until somebody makes it.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// The processes of this attempt.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// Whether it waits for subtasks.
-    pub waits: Arc<Waits>,
+    pub(crate) waits: Arc<Waits>,
 }
 
 impl TaskContext {
@@ -92,5 +112,55 @@ impl TaskContext {
         let dir = machine.config.work_dir().join("tasks").join(&name);
         let scope = machine.scope.task(&name, &dir).metered(hub.meter());
         Self { task, hub, machine, dir, scope, waits }
+    }
+
+    /// The arguments by position, and by name.
+    pub fn arguments(&self) -> (Vec<Value>, Map) {
+        xmlrpc::split_named(self.task.request.clone())
+    }
+
+    /// A folder below the task's own, made when it is not there. It is deleted with the task.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, TaskError> {
+        let folder = self.dir.join(name);
+        fs::create_dir_all(&folder).doing(|| "making the task's folder".to_owned())?;
+        Ok(folder)
+    }
+
+    /// Sets the task's share of the host's capacity.
+    ///
+    /// # Errors
+    /// When the hub refuses, or is away for too long.
+    pub async fn set_weight(&self, weight: f64) -> Result<(), TaskError> {
+        Ok(self.hub.set_weight(weight).await?)
+    }
+
+    /// Uploads files of the task. When it returns they are there, whole and verified.
+    ///
+    /// # Errors
+    /// When one cannot be read, does not arrive, or the task is no longer ours.
+    pub async fn upload(&self, files: &[NamedFile]) -> Result<(), TaskError> {
+        upload(&self.hub, files).await
+    }
+
+    /// Does some work, and meanwhile sends what is written to files that end in `.log` in the folder that the work is given. In the
+    /// end they are uploaded, whatever the work came to.
+    ///
+    /// # Errors
+    /// The work's; else when a log does not arrive.
+    pub async fn with_logs<T, W>(&self, work: impl FnOnce(PathBuf) -> W) -> Result<T, TaskError>
+    where
+        W: Future<Output = Result<T, TaskError>>,
+    {
+        let dir = self.folder("logs")?;
+        let shipper = Shipper::start(self.hub.clone(), vec![Source { dir: dir.clone(), prefix: "" }]);
+        let outcome = work(dir).await;
+        let logs = shipper.finish().await;
+        let uploaded = self.upload(&logs).await;
+        // What the task itself came to is told first.
+        let outcome = outcome?;
+        uploaded.map(|()| outcome)
     }
 }

@@ -11,14 +11,16 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use toji_protocol::{
     client::{Client, ClientError, Retry},
-    method::worker::{AttachHost, Attached, DetachHost},
+    method::worker::{AttachHost, Attached, DetachHost, PROTOCOL},
 };
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     config::{Config, ConfigError},
     context::{Facts, Machine},
-    handlers, hub,
+    handlers::Handlers,
+    hub,
+    plugin::{self, PluginError},
 };
 
 mod claim;
@@ -37,8 +39,6 @@ pub use ec2::announce;
 use listen::Listeners;
 use running::{Phase, Running, Stop};
 
-/// The version of the host protocol that is spoken here.
-const PROTOCOL: i64 = 1;
 /// Credentials are renewed this long before they end.
 const EARLY: Duration = Duration::from_secs(300);
 /// Tasks that are stopped, and what they leave, get this long to be cleared away at the end.
@@ -71,6 +71,9 @@ pub enum RunError {
         /// The hub.
         server: String,
     },
+    /// A kind of task that the operator wants to add.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     /// Something of the machine's.
     #[error("{what}: {error}")]
     Machine {
@@ -117,23 +120,29 @@ enum Request {
     Leave(Instant),
 }
 
-/// Runs a builder until `shutdown` is there (its tasks are then handed back), until it was drained, or until it is to be started anew.
+/// Runs a builder with these handlers, and those of its settings' plugins, until `shutdown` is there (its tasks are then handed back),
+/// until it was drained, or until it is to be started anew.
 ///
 /// # Errors
 /// When it cannot begin; see [`RunError`].
-pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<Ended, RunError> {
+pub async fn run(
+    config: Config,
+    handlers: Handlers,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<Ended, RunError> {
     let mut shutdown = std::pin::pin!(shutdown);
     let began = tokio::select! {
-        began = begin(config) => began?,
+        began = begin(config, handlers) => began?,
         () = &mut shutdown => return Ok(Ended::Stopped),
     };
     Ok(began.serve(shutdown).await)
 }
 
-async fn begin(config: Config) -> Result<Daemon, RunError> {
+async fn begin(config: Config, mut handlers: Handlers) -> Result<Daemon, RunError> {
+    plugin::add(&mut handlers, &config)?;
     let lock = prepare::machine(&config).await?;
-    let machine = Arc::new(Machine::new(config));
-    let (client, attached) = enrolled_and_attached(&machine.config).await?;
+    let machine = Arc::new(Machine::new(config, handlers));
+    let (client, attached) = enrolled_and_attached(&machine).await?;
     tracing::info!(host = %attached.name, id = %attached.host_id, server = client.server(), "attached");
     let running = Running::new(attached.capacity, usize::from(machine.config.max_jobs));
     let running = Arc::new(running.only_one(machine.config.one_task));
@@ -141,19 +150,20 @@ async fn begin(config: Config) -> Result<Daemon, RunError> {
     Ok(Daemon { machine, client, running, requests, asked, attached, _lock: lock })
 }
 
-async fn enrolled_and_attached(config: &Config) -> Result<(Client, Attached), RunError> {
+async fn enrolled_and_attached(machine: &Machine) -> Result<(Client, Attached), RunError> {
+    let config = &machine.config;
     let known = identity::load(config)?;
     let is_known = known.is_some();
     let client = match known {
         Some(client) => client,
         None => identity::enrol(config).await?,
     };
-    match attach(&client, config).await {
+    match attach(&client, machine).await {
         // The hub no longer knows the token: its database is another, or somebody enrolled the name again.
         Err(error) if error.status() == Some(401) && is_known => {
             tracing::warn!(%error, "the hub refuses this builder's token; enrolling again");
             let client = identity::enrol(config).await?;
-            let attached = attach(&client, config).await.map_err(|error| RunError::hub("attaching", error))?;
+            let attached = attach(&client, machine).await.map_err(|error| RunError::hub("attaching", error))?;
             Ok((client, attached))
         }
         Err(error) => Err(RunError::hub("attaching", error)),
@@ -161,9 +171,10 @@ async fn enrolled_and_attached(config: &Config) -> Result<(Client, Attached), Ru
     }
 }
 
-async fn attach(client: &Client, config: &Config) -> Result<Attached, ClientError> {
-    let max_jobs = i32::from(config.max_jobs);
-    hub::call(client, &AttachHost { methods: handlers::all().methods(), max_jobs, protocol: PROTOCOL }).await
+async fn attach(client: &Client, machine: &Machine) -> Result<Attached, ClientError> {
+    let (handlers, max_jobs) = (&machine.handlers, i32::from(machine.config.max_jobs));
+    let (methods, added) = (handlers.methods(), Some(handlers.added()));
+    hub::call(client, &AttachHost { methods, max_jobs, protocol: PROTOCOL, added }).await
 }
 
 /// A builder that the hub knows.
@@ -218,7 +229,7 @@ impl Daemon {
                 Request::Attach => {
                     tokio::select! {
                         () = &mut shutdown => break Ended::Stopped,
-                        attached = attach(&self.client, &self.machine.config) => match attached {
+                        attached = attach(&self.client, &self.machine) => match attached {
                             Ok(attached) => {
                                 self.attached = attached;
                                 self.machine.set_facts(facts(&self.attached));

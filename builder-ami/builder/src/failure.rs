@@ -8,7 +8,7 @@ use toji_protocol::{
 };
 
 /// Koji's fault codes.
-const GENERIC: i32 = 1000;
+pub(crate) const GENERIC: i32 = 1000;
 const NOT_ALLOWED: i32 = 1004;
 const BUILD: i32 = 1005;
 
@@ -20,7 +20,8 @@ const TAIL: u64 = 64 * 1024;
 
 /// Why a task failed.
 #[derive(Debug, Error)]
-pub(crate) enum TaskError {
+#[non_exhaustive]
+pub enum TaskError {
     /// The build is at fault: its sources, its spec, its requirements.
     #[error("{0}")]
     Build(String),
@@ -60,6 +61,14 @@ pub(crate) enum TaskError {
         /// Its fault's message.
         message: String,
     },
+    /// A plugin says so.
+    #[error("{message}")]
+    Plugin {
+        /// The fault's code.
+        code: i32,
+        /// Its message.
+        message: String,
+    },
     /// The hub refused, or was away for too long.
     #[error(transparent)]
     Hub(#[from] ClientError),
@@ -76,7 +85,7 @@ impl TaskError {
         let code = match self {
             TaskError::Build(_) | TaskError::OutOfMemory(_) | TaskError::TimedOut(_) => BUILD,
             TaskError::Hub(error) => error.code().unwrap_or(GENERIC),
-            TaskError::Subtask { code, .. } => *code,
+            TaskError::Subtask { code, .. } | TaskError::Plugin { code, .. } => *code,
             TaskError::Denied(_) => NOT_ALLOWED,
             TaskError::Invalid(_) | TaskError::Setting(_) | TaskError::Machine { .. } | TaskError::Request(_) => {
                 GENERIC

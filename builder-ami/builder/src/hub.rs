@@ -115,7 +115,7 @@ impl TaskHub {
         let Lease { task_id, attempt } = self.lease;
         let Subtask { method, arguments, label, opts } = subtask;
         let opts = opts.into_iter().collect();
-        self.call(StartSubtask { task_id, attempt, method: method.to_owned(), arglist: arguments, label, opts }).await
+        self.call(StartSubtask { task_id, attempt, method, arglist: arguments, label, opts }).await
     }
 
     /// How far subtasks are. Unless all have ended, the task waits from now on.

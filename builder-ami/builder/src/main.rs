@@ -61,5 +61,5 @@ async fn run(args: Args) -> anyhow::Result<Ended> {
             _ = interrupt.recv() => {}
         }
     };
-    Ok(toji_builder::run(config, shutdown).await?)
+    Ok(toji_builder::run(config, toji_builder::Handlers::own(), shutdown).await?)
 }

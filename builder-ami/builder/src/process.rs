@@ -6,6 +6,6 @@ mod kill;
 mod meter;
 mod spawner;
 
-pub(crate) use command::{Command, Ended};
+pub(crate) use command::{Command, Ended, ended};
 pub(crate) use kill::{Scope, kill_all};
 pub(crate) use meter::Meter;

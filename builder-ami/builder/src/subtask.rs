@@ -54,9 +54,9 @@ impl Waits {
 
 /// A task to be made below another.
 #[derive(Clone, Debug)]
-pub(crate) struct Subtask {
+pub struct Subtask {
     /// What is to be done.
-    pub method: &'static str,
+    pub method: String,
     /// Its arguments.
     pub arguments: Vec<Value>,
     /// Its name among the task's subtasks: an attempt that comes later meets it by that.
@@ -70,7 +70,7 @@ impl TaskContext {
     ///
     /// # Errors
     /// When the hub refuses, or is away for too long.
-    pub(crate) async fn start(&self, subtask: Subtask) -> Result<TaskId, TaskError> {
+    pub async fn start(&self, subtask: Subtask) -> Result<TaskId, TaskError> {
         Ok(self.hub.start_subtask(subtask).await?)
     }
 
@@ -78,31 +78,51 @@ impl TaskContext {
     ///
     /// # Errors
     /// With the first that ended badly, as soon as it did; the others are the hub's to cancel when this task fails.
-    pub(crate) async fn results(&self, subtasks: &[TaskId]) -> Result<Vec<Value>, TaskError> {
-        let mut results: Vec<Option<Value>> = vec![None; subtasks.len()];
-        loop {
-            let states = self.hub.await_subtasks(subtasks).await?;
-            for (id, result) in subtasks.iter().zip(&mut results) {
-                if result.is_none() && states.finished.contains(id) {
-                    *result = Some(self.result(*id).await?);
-                }
-            }
-            if states.unfinished.is_empty() {
-                self.waits.set(false);
-                return Ok(results.into_iter().flatten().collect());
-            }
-            self.waits.set(true);
-            let _ = timeout(LOOK_AGAIN, self.waits.woken.notified()).await;
-        }
+    pub async fn results(&self, subtasks: &[TaskId]) -> Result<Vec<Value>, TaskError> {
+        self.wait(subtasks, |outcome| outcome).await
+    }
+
+    /// Waits until all of these have ended, well or badly. Answers what each came to.
+    ///
+    /// # Errors
+    /// When the hub refuses, or is away for too long.
+    pub async fn outcomes(&self, subtasks: &[TaskId]) -> Result<Vec<Result<Value, TaskError>>, TaskError> {
+        let keep = |outcome| match outcome {
+            Err(error @ TaskError::Subtask { .. }) => Ok(Err(error)),
+            outcome => outcome.map(Ok),
+        };
+        self.wait(subtasks, keep).await
     }
 
     /// Makes a subtask and waits for it. Answers what it answered.
     ///
     /// # Errors
     /// As [`TaskContext::results`].
-    pub(crate) async fn result_of(&self, subtask: Subtask) -> Result<Value, TaskError> {
+    pub async fn result_of(&self, subtask: Subtask) -> Result<Value, TaskError> {
         let id = self.start(subtask).await?;
         Ok(self.results(&[id]).await?.pop().unwrap_or(Value::Nil))
+    }
+
+    async fn wait<T>(
+        &self,
+        subtasks: &[TaskId],
+        take: impl Fn(Result<Value, TaskError>) -> Result<T, TaskError>,
+    ) -> Result<Vec<T>, TaskError> {
+        let mut taken: Vec<Option<T>> = subtasks.iter().map(|_| None).collect();
+        loop {
+            let states = self.hub.await_subtasks(subtasks).await?;
+            for (id, taken) in subtasks.iter().zip(&mut taken) {
+                if taken.is_none() && states.finished.contains(id) {
+                    *taken = Some(take(self.result(*id).await)?);
+                }
+            }
+            if states.unfinished.is_empty() {
+                self.waits.set(false);
+                return Ok(taken.into_iter().flatten().collect());
+            }
+            self.waits.set(true);
+            let _ = timeout(LOOK_AGAIN, self.waits.woken.notified()).await;
+        }
     }
 
     async fn result(&self, task: TaskId) -> Result<Value, TaskError> {

@@ -30,6 +30,7 @@ use tokio::sync::Notify;
 use crate::{
     config::Config,
     context::{Facts, Machine, TaskContext},
+    handlers::Handlers,
     hub::TaskHub,
     subtask::Waits,
 };
@@ -119,7 +120,7 @@ impl Lab {
             state.display()
         );
         let config: Config = toml::from_str(&text).unwrap();
-        let machine = Arc::new(Machine::new(config));
+        let machine = Arc::new(Machine::new(config, Handlers::own()));
         machine.set_facts(Facts { arches: vec!["x86_64".to_owned()], topurl: format!("{server}/kojifiles/") });
         Self { dir, hub, machine }
     }

@@ -20,7 +20,7 @@ const BATCH: usize = 200;
 
 /// A file and the name that it goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NamedFile {
+pub struct NamedFile {
     /// Where it is.
     pub path: PathBuf,
     /// What it is called in the task's folder.

@@ -7,6 +7,13 @@ use crate::{
     value::Value,
 };
 
+/// The version of the host protocol that is spoken here. A change that the version before does not know makes the next one, and the
+/// hub still takes builders of the one before: hubs are brought up to date first.
+///
+/// - 1: the first
+/// - 2: `host.attach` tells the methods that were added
+pub const PROTOCOL: i64 = 2;
+
 /// A host's identity, which its builder keeps.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Enrolled {
@@ -16,6 +23,19 @@ pub struct Enrolled {
     pub user_id: UserId,
     /// Its bearer token from now on. Earlier ones are refused.
     pub token: String,
+}
+
+/// A kind of task that an operator has added to a builder.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct AddedMethod {
+    /// The method.
+    pub method: String,
+    /// The share of a host's capacity that such tasks take, unless they say otherwise; nil = 1.
+    #[serde(default)]
+    pub weight: Option<f64>,
+    /// The channel that such tasks go to, unless they ask for another; nil = the policy decides.
+    #[serde(default)]
+    pub channel: Option<String>,
 }
 
 /// What a builder needs to work.
@@ -205,8 +225,10 @@ method! {
         methods "methods": Vec<String> = required,
         /// The most tasks it runs at once.
         max_jobs "max_jobs": i32 = int 10,
-        /// The version of this protocol: 1.
+        /// The version of this protocol that the builder speaks. The hub takes the one before its own, too.
         protocol "protocol": i64 = int 1,
+        /// Those of the methods that its operator has added. Since version 2.
+        added "added": Option<Vec<AddedMethod>> = nil,
     }
 
     /// Takes the best free task of any of the host's bins.

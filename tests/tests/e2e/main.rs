@@ -14,6 +14,7 @@ mod good_build;
 mod hooks;
 mod live_logs;
 mod openapi;
+mod plugins;
 mod postgres_stops;
 mod server_dies;
 mod stock_client;

@@ -25,4 +25,5 @@ mod signatures;
 mod signing;
 mod storm;
 mod subtasks;
+mod versions;
 mod world;

@@ -75,7 +75,7 @@ mod tests {
     #[tokio::test]
     async fn what_failed_tasks_left_makes_room() {
         let dir = tempfile::tempdir().unwrap();
-        let machine = Machine::new(config(dir.path(), "minspace = 1000000000"));
+        let machine = Machine::new(config(dir.path(), "minspace = 1000000000"), crate::handlers::Handlers::own());
         let task = dir.path().join("tasks/1-1");
         std::fs::create_dir_all(&task).unwrap();
         let remains = crate::buildroot::Remains { root: "root".into(), lower: None };

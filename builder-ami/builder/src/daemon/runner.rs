@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::{Instrument, info_span};
 
 use super::{memory, running::Stop};
-use crate::{config::BuildrootKind, context::TaskContext, failure::TaskError, handlers, mounts, process::kill_all};
+use crate::{config::BuildrootKind, context::TaskContext, failure::TaskError, mounts, process::kill_all};
 
 /// mock takes its mounts away when it is asked to stop.
 const MOCK_GRACE: Duration = Duration::from_secs(3);
@@ -56,7 +56,7 @@ async fn stop(mut stopped: watch::Receiver<Option<Stop>>) -> Stop {
 }
 
 async fn work(ctx: &TaskContext) {
-    let Some(handler) = handlers::all().find(&ctx.task.method) else {
+    let Some(handler) = ctx.machine.handlers.find(&ctx.task.method) else {
         tracing::error!("there is no handler for this method");
         let reason = format!("this builder has no handler for {}", ctx.task.method);
         report(ctx.hub.hand_back(&reason, true).await);

@@ -30,7 +30,7 @@ async fn daemon(prepare: impl FnOnce(&Lab)) -> Option<Daemon> {
 fn start(lab: &Lab) -> (oneshot::Sender<()>, JoinHandle<Result<Ended, RunError>>) {
     let (stop, stopped) = oneshot::channel();
     let config = lab.machine.config.clone();
-    let ended = tokio::spawn(run(config, async move {
+    let ended = tokio::spawn(run(config, Handlers::own(), async move {
         let _ = stopped.await;
     }));
     (stop, ended)
@@ -148,7 +148,7 @@ async fn identities() {
     let mut config = lab.machine.config.clone();
     config.name = "another".to_owned();
     config.enrol_token_file = None;
-    let error = run(config, std::future::pending()).await.unwrap_err();
+    let error = run(config, Handlers::own(), std::future::pending()).await.unwrap_err();
     assert!(error.to_string().contains("TOJI_ENROL_TOKEN"), "{error}");
 }
 
@@ -277,7 +277,7 @@ async fn an_unfit_machine_takes_nothing() {
     let attached = lab.hub.told("host.attach").len();
     let claimed = lab.hub.told("host.claim").len();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(run(config, async move {
+    let ended = tokio::spawn(run(config, Handlers::own(), async move {
         let _ = stopped.await;
     }));
     lab.hub.add_task(1, "sleep", json!([0]));

@@ -28,7 +28,7 @@ pub(super) struct BuildArch;
 
 #[async_trait]
 impl TaskHandler for BuildArch {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         BuildArchTask::METHOD
     }
 

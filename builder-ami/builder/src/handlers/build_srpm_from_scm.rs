@@ -21,7 +21,7 @@ pub(super) struct BuildSrpmFromScm;
 
 #[async_trait]
 impl TaskHandler for BuildSrpmFromScm {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         BuildSrpmFromScmTask::METHOD
     }
 

@@ -23,7 +23,7 @@ pub(super) struct RebuildSrpm;
 
 #[async_trait]
 impl TaskHandler for RebuildSrpm {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         RebuildSrpmTask::METHOD
     }
 

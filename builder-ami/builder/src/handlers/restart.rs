@@ -26,7 +26,7 @@ pub(super) struct Restart;
 
 #[async_trait]
 impl TaskHandler for Restart {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         RestartTask::METHOD
     }
 
@@ -43,7 +43,7 @@ pub(super) struct RestartVerify;
 
 #[async_trait]
 impl TaskHandler for RestartVerify {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         RestartVerifyTask::METHOD
     }
 

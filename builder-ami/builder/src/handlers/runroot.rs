@@ -26,7 +26,7 @@ pub(super) struct RunRoot;
 
 #[async_trait]
 impl TaskHandler for RunRoot {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         RunRootTask::METHOD
     }
 
@@ -65,7 +65,7 @@ async fn current_repo(ctx: &TaskContext, tag: TagId) -> Result<RepoId, TaskError
     }
     let wait = WaitRepoTask { tag: toji_protocol::id::Ref::Id(tag), newer_than: None, nvrs: None, min_event: None };
     let wait = Subtask {
-        method: WaitRepoTask::METHOD,
+        method: WaitRepoTask::METHOD.to_owned(),
         arguments: wait.to_request()?,
         label: "waitrepo".to_owned(),
         opts: Map::new(),

@@ -26,7 +26,7 @@ pub(super) struct SaveFailedTree;
 
 #[async_trait]
 impl TaskHandler for SaveFailedTree {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         SaveFailedTreeTask::METHOD
     }
 

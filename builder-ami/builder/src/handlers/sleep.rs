@@ -13,7 +13,7 @@ pub(super) struct Sleep;
 
 #[async_trait]
 impl TaskHandler for Sleep {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         "sleep"
     }
 
@@ -43,7 +43,7 @@ pub(super) struct Default;
 
 #[async_trait]
 impl TaskHandler for Default {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         "default"
     }
 

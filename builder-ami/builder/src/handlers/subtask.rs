@@ -14,7 +14,7 @@ pub(super) struct Fork;
 
 #[async_trait]
 impl TaskHandler for Fork {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         "fork"
     }
 
@@ -33,7 +33,7 @@ pub(super) struct WaitTest;
 
 #[async_trait]
 impl TaskHandler for WaitTest {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         "waittest"
     }
 
@@ -56,7 +56,7 @@ pub(super) struct Nested;
 
 #[async_trait]
 impl TaskHandler for Nested {
-    fn method(&self) -> &'static str {
+    fn method(&self) -> &str {
         "subtask"
     }
 
@@ -66,13 +66,13 @@ impl TaskHandler for Nested {
             return Ok(Value::Nil);
         }
         let arguments = vec![(depth - 1).into()];
-        let below = Subtask { method: "subtask", arguments, label: "below".to_owned(), opts: Map::new() };
+        let below = Subtask { method: "subtask".to_owned(), arguments, label: "below".to_owned(), opts: Map::new() };
         ctx.result_of(below).await
     }
 }
 
 fn sleep(number: i64, seconds: Value) -> Subtask {
-    Subtask { method: "sleep", arguments: vec![seconds], label: format!("sleep {number}"), opts: Map::new() }
+    Subtask { method: "sleep".to_owned(), arguments: vec![seconds], label: format!("sleep {number}"), opts: Map::new() }
 }
 
 fn count(ctx: &TaskContext, method: &str, unless_said: Option<i64>) -> Result<i64, TaskError> {

@@ -25,7 +25,7 @@ fn opts() -> Value {
 }
 
 async fn run(ctx: &TaskContext) -> Result<Value, TaskError> {
-    all().find(&ctx.task.method).unwrap().run(ctx).await
+    ctx.machine.handlers.find(&ctx.task.method).unwrap().run(ctx).await
 }
 
 async fn build(lab: &Lab, id: i64, spec: &str) -> Result<Built, TaskError> {
@@ -373,7 +373,7 @@ async fn what_a_failed_build_has_left() {
     assert!(ctx.machine.kept.adopt(&ctx.dir).await && !ctx.dir.exists());
 
     // Once by the builder that built it, and once by one that was started since.
-    let machine = std::sync::Arc::new(crate::context::Machine::new(lab.machine.config.clone()));
+    let machine = std::sync::Arc::new(crate::context::Machine::new(lab.machine.config.clone(), Handlers::own()));
     machine.set_facts(lab.machine.facts());
     for (id, full) in [(8, false), (9, true)] {
         let mut ctx = lab.task(id, "saveFailedTree", "noarch", vec![5.into(), full.into()]);

@@ -8,7 +8,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, process::Child};
 
 use super::{Scope, spawner};
 
@@ -22,6 +22,7 @@ pub(crate) struct Command {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     log: Option<PathBuf>,
+    dir: Option<PathBuf>,
     /// Run as this user and group, without any privilege.
     uid: Option<u32>,
 }
@@ -50,7 +51,14 @@ impl From<ExitStatus> for Ended {
 impl Command {
     /// A program, by name or path.
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { program: program.as_ref().to_owned(), args: Vec::new(), env: Vec::new(), log: None, uid: None }
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            log: None,
+            dir: None,
+            uid: None,
+        }
     }
 
     /// Adds an argument.
@@ -81,6 +89,13 @@ impl Command {
         self
     }
 
+    /// The folder that it begins in, instead of `/`.
+    #[must_use]
+    pub(crate) fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
     /// Runs it as that user and the group of the same number, without any privilege.
     #[must_use]
     pub(crate) fn uid(mut self, uid: u32) -> Self {
@@ -103,8 +118,7 @@ impl Command {
         let mut command = self.prepared(scope);
         command.stdout(stdout).stderr(stderr);
         let mut child = spawner::spawn(command).await?;
-        scope.meter().watch(&child).await;
-        Ok(child.wait().await?.into())
+        ended(&mut child, scope).await
     }
 
     /// Runs it to its end and answers what it wrote to its standard output; complaints go to the log.
@@ -112,10 +126,7 @@ impl Command {
     /// # Errors
     /// When it cannot be started.
     pub(crate) async fn output(self, scope: &Scope) -> io::Result<(Ended, Vec<u8>)> {
-        let stderr = match &self.log {
-            Some(log) => Stdio::from(append_to(log)?),
-            None => Stdio::null(),
-        };
+        let stderr = self.stderr()?;
         let mut command = self.prepared(scope);
         command.stdout(Stdio::piped()).stderr(stderr);
         let mut child = spawner::spawn(command).await?;
@@ -127,10 +138,25 @@ impl Command {
             }
         };
         let read = read.await;
-        scope.meter().watch(&child).await;
-        let status = child.wait().await?;
+        let ended = ended(&mut child, scope).await?;
         read?;
-        Ok((status.into(), output))
+        Ok((ended, output))
+    }
+
+    /// Starts it to be talked with: its standard input and output are pipes; complaints go to the log. As with [`Command::run`],
+    /// dropping it does not stop it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) async fn start(self, scope: &Scope) -> io::Result<Child> {
+        let stderr = self.stderr()?;
+        let mut command = self.prepared(scope);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        spawner::spawn(command).await
+    }
+
+    fn stderr(&self) -> io::Result<Stdio> {
+        self.log.as_deref().map_or(Ok(Stdio::null()), |log| Ok(append_to(log)?.into()))
     }
 
     fn prepared(self, scope: &Scope) -> tokio::process::Command {
@@ -146,9 +172,18 @@ impl Command {
         command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").envs(self.env);
         let (name, value) = scope.mark();
         command.env(name, value);
-        command.current_dir("/").stdin(Stdio::null()).process_group(0);
+        command.current_dir(self.dir.as_deref().unwrap_or(Path::new("/"))).stdin(Stdio::null()).process_group(0);
         command
     }
+}
+
+/// Waits for a program's end, and notes what it took.
+///
+/// # Errors
+/// When it cannot be waited for.
+pub(crate) async fn ended(child: &mut Child, scope: &Scope) -> io::Result<Ended> {
+    scope.meter().watch(child).await;
+    Ok(child.wait().await?.into())
 }
 
 fn append_to(log: &Path) -> io::Result<File> {

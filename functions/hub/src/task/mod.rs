@@ -4,6 +4,7 @@
 //! - [`lease`]: it holds it by heartbeats, and ends it
 //! - [`cancel`]: somebody stops it, with everything below
 //! - [`rescue`]: its builder was lost, or its message was
+//! - `added`: kinds of tasks that only builders know
 //! - `subtask`: what it runs makes tasks of its own, and waits for them
 //! - `chroot`: asking for a command in a chroot, and for what a failed build has left
 //! - [`output`]: its files and logs, while it runs and after
@@ -11,6 +12,7 @@
 //! Every transition is one guarded UPDATE whose row count is the answer. Ancestors are locked before descendants everywhere; a
 //! parent's id is smaller than its children's, so rows are locked by id.
 
+mod added;
 mod admin;
 mod cancel;
 mod chroot;
@@ -153,6 +155,7 @@ pub async fn make(cx: &mut Cx, new: NewTask) -> Result<TaskId> {
     if !toji_protocol::arch::is_valid(&new.arch) {
         return Err(Error::parameter(format!("'{}' is no architecture", new.arch)));
     }
+    let new = added::as_told(cx, new).await?;
     let (channel, priority) = policy::place(cx, &new).await?;
     let new = NewTask { channel, priority, ..new };
     let (weight, coordinated) = traits_of(&new.method);

@@ -1,9 +1,10 @@
 //! A builder becomes a host, and is told what it needs.
 
+use sqlx::types::Json;
 use toji_protocol::{
     method::{
         host::DrainHost,
-        worker::{AttachHost, Attached, DetachHost, EnrolHost, Enrolled},
+        worker::{AddedMethod, AttachHost, Attached, DetachHost, EnrolHost, Enrolled, PROTOCOL},
     },
     queue_name::{Bin, BinQueue, HostOrder, QueueName, QueueUrls},
 };
@@ -16,8 +17,6 @@ use crate::{
     user,
 };
 
-/// The version of the host protocol that is spoken.
-const PROTOCOL: i64 = 1;
 /// The channels of a host that names none.
 const CHANNELS: [&str; 2] = ["default", "createrepo"];
 
@@ -59,22 +58,45 @@ impl Handle for EnrolHost {
     }
 }
 
+fn check_protocol(builder: i64) -> Result<()> {
+    if (PROTOCOL - 1..=PROTOCOL).contains(&builder) {
+        return Ok(());
+    }
+    let older = if builder < PROTOCOL { "the builder" } else { "the hub" };
+    Err(Error::invalid(format!(
+        "this hub speaks host protocol {PROTOCOL} and the one before it, the builder {builder}; bring {older} up to date"
+    )))
+}
+
+fn check_added(methods: &[String], added: &[AddedMethod]) -> Result<()> {
+    for AddedMethod { method, weight, .. } in added {
+        if !methods.contains(method) || toji_protocol::task::params_of(method).is_some() {
+            return Err(Error::parameter(format!(
+                "added: '{method}' must be one of methods, and none that toji has itself"
+            )));
+        }
+        if weight.is_some_and(|weight| !(weight.is_finite() && weight >= 0.0)) {
+            return Err(Error::parameter(format!("added: the weight of '{method}' must be 0 or more")));
+        }
+    }
+    Ok(())
+}
+
 impl Handle for AttachHost {
     async fn handle(self, cx: &mut Cx) -> Result<Attached> {
         let (id, now) = (cx.caller.host()?, cx.now);
-        if self.protocol != PROTOCOL {
-            return Err(Error::invalid(format!(
-                "this hub speaks host protocol {PROTOCOL}, the builder {}; bring both to the same version",
-                self.protocol
-            )));
-        }
+        check_protocol(self.protocol)?;
+        let added = self.added.unwrap_or_default();
+        check_added(&self.methods, &added)?;
         let conn = cx.db().await?;
         sqlx::query!(
-            "UPDATE host SET methods = $2, max_jobs = $3, update_time = $4, ready = true, draining = false WHERE id = $1",
+            "UPDATE host SET methods = $2, max_jobs = $3, added_methods = $5, update_time = $4, ready = true,
+                 draining = false WHERE id = $1",
             id.0,
             &self.methods,
             self.max_jobs,
-            now
+            now,
+            Json(added) as _
         )
         .execute(&mut *conn)
         .await?;

@@ -1,0 +1,1 @@
+ALTER TABLE host DROP COLUMN added_methods;
