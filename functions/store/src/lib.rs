@@ -6,6 +6,7 @@
 mod copy;
 mod multipart;
 mod object;
+mod packed_log;
 mod read;
 mod splice;
 
@@ -20,6 +21,7 @@ use aws_sdk_s3::{
 };
 pub use multipart::Part;
 pub use object::{Object, PutOutcome};
+pub use packed_log::PackedLog;
 pub use read::{Read, ReadConditions, ReadOutcome};
 pub use splice::Splice;
 use thiserror::Error;

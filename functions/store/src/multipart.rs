@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::{Result, Store, StoreError, object::presigning};
+use crate::{Result, Store, StoreError, object::presigning, packed_log};
 
 /// A part that has arrived.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,22 @@ impl Store {
     /// # Errors
     /// When S3 cannot be reached or refuses.
     pub async fn start_multipart(&self, key: &str) -> Result<String> {
+        self.start(key, None).await
+    }
+
+    /// The same for a log that comes packed: whoever reads the object itself is told how.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses.
+    pub async fn start_packed_log(&self, key: &str) -> Result<String> {
+        self.start(key, Some((packed_log::ENCODING, "text/plain; charset=utf-8"))).await
+    }
+
+    async fn start(&self, key: &str, encoding: Option<(&str, &str)>) -> Result<String> {
+        let (encoding, content_type) = encoding.unzip();
         let start = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
+        let start = start.set_content_encoding(encoding.map(str::to_owned));
+        let start = start.set_content_type(content_type.map(str::to_owned));
         let start = start.checksum_algorithm(ChecksumAlgorithm::Sha256).checksum_type(ChecksumType::Composite);
         let started = start.send().await.map_err(|error| StoreError::new(key, error))?;
         Ok(started.upload_id.unwrap_or_default())

@@ -123,8 +123,16 @@ impl Store {
     /// # Errors
     /// When S3 cannot be reached or refuses.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Object>> {
+        self.list_after(prefix, None).await
+    }
+
+    /// The same, only those behind a key.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses.
+    pub async fn list_after(&self, prefix: &str, after: Option<String>) -> Result<Vec<Object>> {
         let mut objects = Vec::new();
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).set_start_after(after);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| StoreError::new(prefix, error))?;
@@ -154,14 +162,24 @@ impl Store {
     /// # Errors
     /// When S3 cannot be reached or refuses; some may be gone then.
     pub async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
-        let objects = self.list(prefix).await?;
-        for batch in objects.chunks(DELETE_BATCH) {
-            let ids = batch.iter().filter_map(|object| ObjectIdentifier::builder().key(&object.key).build().ok());
+        let keys: Vec<String> = self.list(prefix).await?.into_iter().map(|object| object.key).collect();
+        self.delete_all(&keys).await?;
+        Ok(keys.len())
+    }
+
+    /// Deletes objects; no fault when there is none.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses; some may be gone then.
+    pub async fn delete_all(&self, keys: &[String]) -> Result<()> {
+        for batch in keys.chunks(DELETE_BATCH) {
+            let named = batch.first().map_or("", String::as_str);
+            let ids = batch.iter().filter_map(|key| ObjectIdentifier::builder().key(key).build().ok());
             let delete = Delete::builder().set_objects(Some(ids.collect())).quiet(true).build();
             let delete =
-                delete.map_err(|error| StoreError::Failed { key: prefix.to_owned(), message: error.to_string() })?;
+                delete.map_err(|error| StoreError::Failed { key: named.to_owned(), message: error.to_string() })?;
             let request = self.client.delete_objects().bucket(&self.bucket).delete(delete);
-            let answer = request.send().await.map_err(|error| StoreError::new(prefix, error))?;
+            let answer = request.send().await.map_err(|error| StoreError::new(named, error))?;
             if let Some(error) = answer.errors.unwrap_or_default().first() {
                 return Err(StoreError::Failed {
                     key: error.key.clone().unwrap_or_default(),
@@ -169,7 +187,7 @@ impl Store {
                 });
             }
         }
-        Ok(objects.len())
+        Ok(())
     }
 
     /// A URL that anybody may read the object from, for a while.
