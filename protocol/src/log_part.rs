@@ -9,10 +9,11 @@
 //!
 //! `offset` is where the bytes stand in that log. A log is the sum of its pieces in the order of the parts; a piece whose
 //! offset is 0 although earlier parts had the log already means that the file was replaced or cut: it starts again.
-//! The last part of an attempt has `"last":true` beside `logs`, and mostly no pieces; an attempt that dies has none.
+//! The last part of an attempt has `"last":true` beside `logs`, and for each log an empty piece that stands at its end; an attempt
+//! that dies has none.
 //! No piece ends amid a character of UTF-8, but the last of a log whose bytes do.
 //!
-//! Two files of one name are told apart by the sender, which adds `.DUP01` and so on to the later ones.
+//! Two files of one name are told apart by the sender, which calls the later ones `build.DUP01.log` and so on.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -82,9 +83,10 @@ pub fn encode(pieces: &[Piece<'_>]) -> Vec<u8> {
     encode_with(pieces, false)
 }
 
-/// Writes the part that says that none follows.
-pub fn encode_last() -> Vec<u8> {
-    encode_with(&[], true)
+/// Writes the part that says that none follows, and how long each log is.
+pub fn encode_last<'a>(logs: impl IntoIterator<Item = (&'a str, u64)>) -> Vec<u8> {
+    let ends: Vec<_> = logs.into_iter().map(|(name, size)| Piece { name, offset: size, bytes: b"" }).collect();
+    encode_with(&ends, true)
 }
 
 fn encode_with(pieces: &[Piece<'_>], is_last: bool) -> Vec<u8> {
@@ -106,7 +108,7 @@ fn encode_with(pieces: &[Piece<'_>], is_last: bool) -> Vec<u8> {
 /// # Errors
 /// See [`LogPartError`].
 pub fn decode(part: &[u8]) -> Result<Part<'_>, LogPartError> {
-    let end = part.iter().take(MAX_HEAD).position(|byte| *byte == b'\n').ok_or(LogPartError::NoHead)?;
+    let end = first_line(part).ok_or(LogPartError::NoHead)?;
     let Head { logs, is_last } = serde_json::from_slice(&part[..end])?;
     let mut rest = &part[end + 1..];
     let found = rest.len() as u64;
@@ -124,14 +126,33 @@ pub fn decode(part: &[u8]) -> Result<Part<'_>, LogPartError> {
     Ok(Part { pieces, is_last })
 }
 
+/// Reads the first line off the first bytes of a part: its pieces, and where the bytes of the first begin. None when there is more of
+/// the line.
+///
+/// # Errors
+/// See [`LogPartError`].
+pub fn decode_head(bytes: &[u8]) -> Result<Option<(Vec<PieceHead>, u64)>, LogPartError> {
+    let Some(end) = first_line(bytes) else {
+        return if bytes.len() < MAX_HEAD { Ok(None) } else { Err(LogPartError::NoHead) };
+    };
+    let head: Head = serde_json::from_slice(&bytes[..end])?;
+    Ok(Some((head.logs, end as u64 + 1)))
+}
+
+/// Where the first line ends.
+fn first_line(part: &[u8]) -> Option<usize> {
+    part.iter().take(MAX_HEAD).position(|byte| *byte == b'\n')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_last_part() {
-        assert_eq!(encode_last(), b"{\"logs\":[],\"last\":true}\n");
-        assert!(decode(&encode_last()).unwrap().is_last);
+        let last = encode_last([("a.log", 7)]);
+        assert_eq!(last, b"{\"logs\":[{\"name\":\"a.log\",\"offset\":7,\"len\":0}],\"last\":true}\n");
+        assert!(decode(&last).unwrap().is_last);
         assert!(!decode(&encode(&[])).unwrap().is_last);
     }
 
@@ -153,6 +174,17 @@ mod tests {
     fn the_first_line_is_as_documented() {
         let part = encode(&[Piece { name: "a.log", offset: 7, bytes: b"xy" }]);
         assert_eq!(part, b"{\"logs\":[{\"name\":\"a.log\",\"offset\":7,\"len\":2}]}\nxy");
+    }
+
+    #[test]
+    fn the_first_line_alone() {
+        let part =
+            encode(&[Piece { name: "a.log", offset: 7, bytes: b"xy" }, Piece { name: "b", offset: 0, bytes: b"z" }]);
+        let (pieces, at) = decode_head(&part).unwrap().unwrap();
+        assert_eq!(pieces, decode(&part).unwrap().pieces.into_iter().map(|(head, _)| head).collect::<Vec<_>>());
+        assert_eq!(part[at as usize..], *b"xyz");
+        assert!(decode_head(&part[..20]).unwrap().is_none());
+        assert!(decode_head(&vec![b'x'; MAX_HEAD]).is_err() && decode_head(b"no JSON\n").is_err());
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub struct Config {
     /// Seconds that rpmbuild may run.
     #[serde(default = "default_build_timeout")]
     pub build_timeout: u64,
+    /// Note beside each log when its bytes came, as `NAME-ts.log`.
+    #[serde(default)]
+    pub log_timestamps: bool,
     /// How many filled roots are kept for the next tasks (bwrap only).
     #[serde(default = "default_kept_roots")]
     pub kept_roots: usize,

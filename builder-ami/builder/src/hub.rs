@@ -26,7 +26,7 @@ use toji_protocol::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{process::Meter, subtask::Subtask};
+use crate::{logs::Sender, process::Meter, subtask::Subtask};
 
 /// A hub that is away is waited for this long: a build of many hours is worth the patience.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
@@ -56,17 +56,24 @@ pub(crate) struct TaskHub {
     lease: Lease,
     /// What the task takes.
     meter: Arc<Meter>,
+    /// Who sends its logs.
+    sender: Arc<Sender>,
 }
 
 impl TaskHub {
     /// For this attempt.
     pub(crate) fn new(client: Client, lease: Lease) -> Self {
-        Self { client, lease, meter: Arc::default() }
+        Self { client, lease, meter: Arc::default(), sender: Arc::default() }
     }
 
     /// What the task takes.
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    /// Who sends the task's logs.
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
     }
 
     /// The client itself.

@@ -261,6 +261,23 @@ impl FakeHub {
 }
 
 impl HubState {
+    /// Packed logs become what their readers see.
+    fn unpack(&self, task: i64, files: &[Json_]) {
+        let calls = self.calls.lock().unwrap();
+        let begun = calls.iter().filter(|(name, told)| name == "host.startUpload" && told["task_id"] == task);
+        let begun: Vec<&Json_> = begun.flat_map(|(_, told)| told["files"].as_array().unwrap()).collect();
+        for file in files {
+            let told = begun.iter().rev().find(|begun| begun["name"] == file["name"]).unwrap();
+            let Some(size) = told["unpacked"].as_u64() else { continue };
+            let path = self.work.join(format!("tasks/{task}/{task}/{}", file["name"].as_str().unwrap()));
+            let mut text = Vec::new();
+            let mut packed = flate2::read::GzDecoder::new(fs::File::open(&path).unwrap());
+            std::io::Read::read_to_end(&mut packed, &mut text).unwrap();
+            assert_eq!(text.len() as u64, size);
+            fs::write(path, text).unwrap();
+        }
+    }
+
     /// How often a method was told.
     fn told(&self, method: &str) -> usize {
         self.calls.lock().unwrap().iter().filter(|(name, _)| name == method).count()
@@ -365,10 +382,13 @@ async fn call(
                 .collect();
             json!(plans)
         }
+        "host.finishUpload" => {
+            hub.unpack(task, told["files"].as_array().unwrap());
+            json!(null)
+        }
         "host.setBuildRootList"
         | "host.setBuildRootState"
         | "host.updateBuildRootList"
-        | "host.finishUpload"
         | "host.detach"
         | "host.setTaskWeight"
         | "host.closeTask"

@@ -27,32 +27,51 @@ pub struct NamedFile {
     pub name: String,
 }
 
+/// A log that is uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    /// The file that is sent.
+    pub file: NamedFile,
+    /// Bytes of the log, when the file is the packed one; None = it is sent as it is.
+    pub unpacked: Option<i64>,
+}
+
 /// Uploads files under their names. When it returns they are there, whole and verified.
 ///
 /// # Errors
 /// When a file cannot be read, does not arrive, or the task is no longer ours.
 pub(crate) async fn upload(hub: &TaskHub, files: &[NamedFile]) -> Result<(), TaskError> {
-    for files in files.chunks(BATCH) {
-        upload_batch(hub, files).await?;
+    upload_with_logs(hub, files, &[]).await
+}
+
+/// Uploads files, and logs.
+///
+/// # Errors
+/// As [`upload`].
+pub(crate) async fn upload_with_logs(hub: &TaskHub, files: &[NamedFile], logs: &[Log]) -> Result<(), TaskError> {
+    let files = files.iter().map(|file| Log { file: file.clone(), unpacked: None });
+    let all: Vec<Log> = files.chain(logs.iter().cloned()).collect();
+    for batch in all.chunks(BATCH) {
+        upload_batch(hub, batch).await?;
     }
     Ok(())
 }
 
-async fn upload_batch(hub: &TaskHub, files: &[NamedFile]) -> Result<(), TaskError> {
+async fn upload_batch(hub: &TaskHub, files: &[Log]) -> Result<(), TaskError> {
     let described = stream::iter(files.to_vec()).map(describe).buffered(AT_ONCE).try_collect().await?;
     let plans = hub.start_upload(described).await?;
     if plans.len() != files.len() {
         return Err(TaskError::Invalid(format!("the hub planned {} uploads for {} files", plans.len(), files.len())));
     }
-    let planned: Vec<_> = files.iter().cloned().zip(plans).collect();
+    let planned: Vec<_> = files.iter().map(|log| log.file.clone()).zip(plans).collect();
     let send = |(file, plan)| send(hub.clone(), file, plan);
     let uploaded = stream::iter(planned).map(send).buffered(AT_ONCE).try_collect().await?;
     Ok(hub.finish_upload(uploaded).await?)
 }
 
-async fn describe(file: NamedFile) -> Result<TaskFile, TaskError> {
+async fn describe(Log { file, unpacked }: Log) -> Result<TaskFile, TaskError> {
     let FileDigest { size, sha256, parts } = FileDigest::of(&file.path).await?;
-    Ok(TaskFile { name: file.name, size, sha256, parts })
+    Ok(TaskFile { name: file.name, size, sha256, parts, unpacked })
 }
 
 /// Boxed: the compiler cannot tell otherwise that it may move between threads.

@@ -1,7 +1,7 @@
 //! The front door for `/kojifiles`: objects as files, with ranges and conditions, and Koji's links rewritten.
 //!
-//! In production CloudFront does this, with a function that rewrites as `key_of` does. Here the bytes are handed through from
-//! S3 as they come.
+//! In production CloudFront does this, with a function that rewrites as `key_of` does, but for logs, which it sends here. Here the
+//! bytes are handed through from S3 as they come; packed logs are unpacked on the way (`logs`).
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -15,10 +15,10 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use toji_hub::Hub;
+use toji_hub::{Hub, task::live_log::is_log};
 use toji_store::{Object, Read, ReadConditions, ReadOutcome, StoreError};
 
-use crate::{error::Told, request_id::RequestId};
+use crate::{error::Told, logs, request_id::RequestId};
 
 /// What anybody may read; whatever else the bucket holds is the hub's own.
 const PUBLIC: [&str; 4] = ["packages", "repos", "scratch", "work"];
@@ -36,6 +36,21 @@ const DIGEST: usize = 64;
 /// Serves `/kojifiles`, but for what is under `work/`.
 pub fn router(hub: Hub) -> Router {
     Router::new().route("/kojifiles/{*path}", get(answer)).with_state(hub)
+}
+
+/// Serves only the logs of it.
+pub fn logs_router(hub: Hub) -> Router {
+    Router::new().route("/kojifiles/{*path}", get(answer_log)).with_state(hub)
+}
+
+async fn answer_log(
+    hub: State<Hub>,
+    id: RequestId,
+    path: Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    if is_log(&path) { answer(hub, id, path, method, headers).await } else { missing(&path) }
 }
 
 async fn answer(
@@ -92,32 +107,47 @@ pub(crate) fn missing(path: &str) -> Response {
 
 /// Hands an object on.
 pub(crate) async fn serve(hub: &Hub, id: &RequestId, key: &str, method: &Method, headers: &HeaderMap) -> Response {
-    let served = if method == Method::HEAD { head(hub, key, headers).await } else { get_file(hub, key, headers).await };
-    match served {
+    match served(hub, key, method, headers).await {
         Ok(response) => response,
         Err(StoreError::Missing(_)) => missing(key),
         Err(error) => Told::new(&error.into(), id).xmlrpc(),
     }
 }
 
+async fn served(hub: &Hub, key: &str, method: &Method, headers: &HeaderMap) -> Result<Response, StoreError> {
+    if is_log(key)
+        && let Some(log) = hub.store.packed_log(key).await?
+    {
+        return Ok(logs::packed(log, method, headers));
+    }
+    if method == Method::HEAD { head(hub, key, headers).await } else { get_file(hub, key, headers).await }
+}
+
 async fn head(hub: &Hub, key: &str, headers: &HeaderMap) -> Result<Response, StoreError> {
     let object = hub.store.head(key).await?.ok_or_else(|| StoreError::Missing(key.to_owned()))?;
-    let is_known = match text(headers, header::IF_NONE_MATCH) {
+    let status = if is_known(&object, headers) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    Ok((status, described(&object, object.size)).into_response())
+}
+
+/// Whether the reader has an object already, as it says itself.
+pub(crate) fn is_known(object: &Object, headers: &HeaderMap) -> bool {
+    match text(headers, header::IF_NONE_MATCH) {
         Some(tags) => tags.split(',').any(|tag| tag.trim() == object.etag || tag.trim() == "*"),
         None => since(headers).is_some_and(|since| object.modified.timestamp() <= since.timestamp()),
-    };
-    let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-    Ok((status, described(&object, object.size)).into_response())
+    }
+}
+
+/// Whether the reader wants its range only of another version of an object: then it gets all.
+pub(crate) fn has_changed(object: &Object, headers: &HeaderMap) -> bool {
+    let expected = text(headers, header::IF_RANGE);
+    expected.is_some_and(|expected| expected != object.etag && expected != http_date(object.modified))
 }
 
 async fn get_file(hub: &Hub, key: &str, headers: &HeaderMap) -> Result<Response, StoreError> {
     let mut range = text(headers, header::RANGE).map(str::to_owned);
-    if let (Some(_), Some(expected)) = (&range, text(headers, header::IF_RANGE)) {
+    if range.is_some() && headers.contains_key(header::IF_RANGE) {
         let object = hub.store.head(key).await?;
-        if !object.is_some_and(|object| expected == object.etag || expected == http_date(object.modified)) {
-            // the file has changed since: all of it
-            range = None;
-        }
+        range = range.filter(|_| object.is_some_and(|object| !has_changed(&object, headers)));
     }
     let if_none_match = text(headers, header::IF_NONE_MATCH).map(str::to_owned);
     // as HTTP has it, a tag overrules a date
@@ -146,7 +176,7 @@ fn stream_of(read: Read) -> Response {
     }
 }
 
-fn described(object: &Object, length: i64) -> [(header::HeaderName, String); 6] {
+pub(crate) fn described(object: &Object, length: i64) -> [(header::HeaderName, String); 6] {
     // what is replaced in place is asked for each time
     let cache = if object.key.contains("/latest/") { "no-cache" } else { "public, max-age=60" };
     [
@@ -171,7 +201,7 @@ fn content_type(key: &str) -> &'static str {
     }
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub(crate) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 

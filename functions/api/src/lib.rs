@@ -14,6 +14,7 @@ pub mod files;
 mod health;
 mod json;
 mod kojihub;
+mod logs;
 mod multicall;
 mod openapi;
 mod raw_upload;
@@ -39,9 +40,10 @@ use tower_http::{
 /// Replies below this are sent as they are, in bytes: they fit a packet or two.
 const COMPRESS_ABOVE: u64 = 1400;
 
-/// The API. It spawns nothing: once an answer is out, nothing is left to be done.
+/// The API, with the files that are not plain objects in S3. It spawns nothing: once an answer is out, nothing is left to be done.
 pub fn router(hub: Hub) -> Router {
-    api(hub.clone()).merge(work::router(hub, work::Files::ByUrl)).layer(middleware::from_fn(request_id::layer))
+    let logs = files::logs_router(hub.clone()).merge(work::router(hub.clone(), work::Files::ByUrl));
+    api(hub).merge(logs).layer(middleware::from_fn(request_id::layer))
 }
 
 /// The API and the files: everything that a front door would serve in production.

@@ -1,6 +1,7 @@
 //! `/kojifiles/work/…`: where a task's file really is, as a redirect.
 //!
 //! Koji's clients look for `work/tasks/47/20047/foo.rpm`; here it lies under the attempt that made it, or where an import has put it.
+//! Logs are answered here, as text: their objects are packed, or not there yet.
 
 use axum::{
     Router,
@@ -9,10 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use toji_hub::Hub;
+use toji_hub::{Hub, task::live_log::is_log, upload::Place};
 use toji_store::PRESIGNED_FOR;
 
-use crate::{error::Told, files, request_id::RequestId};
+use crate::{error::Told, files, logs, request_id::RequestId};
 
 /// Who serves the objects under `work/`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,18 +37,19 @@ async fn answer(
     headers: HeaderMap,
 ) -> Response {
     let path = format!("work/{path}");
-    let key = match hub.task_file_key(&path).await {
-        Ok(Some(key)) => key,
+    let key = match hub.find_work(&path).await {
+        Ok(Some(Place::Key(key))) => key,
+        Ok(Some(Place::Live(log))) => return logs::live(log, &headers),
         Ok(None) => return files::missing(&path),
         Err(error) => return Told::new(&error, &id).xmlrpc(),
     };
-    if files == Files::ByUrl && key.starts_with("work/") {
+    if files == Files::ByUrl && key.starts_with("work/") && !is_log(&key) {
         return match hub.store.presign_get(&key, PRESIGNED_FOR).await {
             Ok(url) => redirect(url),
             Err(error) => Told::new(&error.into(), &id).xmlrpc(),
         };
     }
-    if key == path {
+    if key == path || files == Files::ByUrl && key.starts_with("work/") {
         return files::serve(&hub, &id, &key, &method, &headers).await;
     }
     redirect(format!("/kojifiles/{}", files::encode(&key)))

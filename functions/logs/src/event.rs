@@ -53,8 +53,11 @@ impl FromStr for Position {
 struct Text<'a> {
     /// The log's name.
     log: &'a str,
-    /// Where the text begins in the log, in bytes. 0 again: the log was replaced, or another attempt has begun.
+    /// Where the text begins in the log, in bytes. 0 again: the log was replaced, or another attempt has begun. More than the `next`
+    /// before: what is between is not told any more, and can be had of `downloadTaskOutput`.
     offset: u64,
+    /// Where it ends.
+    next: u64,
     /// The text. What is no UTF-8 is replaced.
     text: &'a str,
 }
@@ -67,7 +70,8 @@ struct Attempt {
 
 pub(crate) fn text(at: Position, log: &str, offset: u64, bytes: &[u8]) -> Event {
     let text = &String::from_utf8_lossy(bytes);
-    json("log", &Text { log, offset, text }).id(at.to_string())
+    let next = offset + bytes.len() as u64;
+    json("log", &Text { log, offset, next, text }).id(at.to_string())
 }
 
 pub(crate) fn attempt(attempt: i32) -> Event {

@@ -169,6 +169,9 @@ pub struct TaskFile {
     pub sha256: String,
     /// The SHA-256 of each part, lower-case hex; a part is [`super::upload::part_size`] bytes.
     pub parts: Vec<String>,
+    /// A log that is sent packed (see `toji_protocol::packed_log`): the bytes of its text. nil = the file is kept as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpacked: Option<i64>,
 }
 
 /// A file whose parts have all arrived.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use toji_hub::{error::Error, sweep};
+use toji_hub::{error::Error, sweep, upload::Place};
 
 use crate::{
     builder::{self, Package, Trick},
@@ -274,7 +274,8 @@ async fn drafts_and_their_promotion(options: PgPoolOptions, connect: PgConnectOp
     world.hub.store.get(&moved).await.unwrap();
     let child = world.count("SELECT id FROM task WHERE label = 'x86_64' ORDER BY id LIMIT 1").await;
     let path = format!("work/tasks/{child}/{child}/hello-1.0-1.x86_64.rpm");
-    assert_eq!(world.hub.task_file_key(&path).await.unwrap().as_deref(), Some(moved.as_str()));
+    let place = world.hub.find_work(&path).await.unwrap();
+    assert!(matches!(&place, Some(Place::Key(key)) if *key == moved), "{place:?}");
     assert!(task < child);
 
     let (_, text) = refused(world, "promoteBuild", json!({"build": first})).await;

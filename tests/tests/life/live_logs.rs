@@ -66,7 +66,9 @@ impl Logs {
 }
 
 fn log(id: &str, log: &str, offset: u64, text: &str) -> Event {
-    Event { id: id.to_owned(), name: "log".to_owned(), data: json!({"log": log, "offset": offset, "text": text}) }
+    let next = offset + text.len() as u64;
+    let data = json!({"log": log, "offset": offset, "next": next, "text": text});
+    Event { id: id.to_owned(), name: "log".to_owned(), data }
 }
 
 fn attempt(number: i32) -> Event {
@@ -81,7 +83,7 @@ async fn a_whole_attempt(logs: &Logs) -> Vec<Event> {
     logs.put(1, 1, &[("root.log", 0, "one\ntwo\n"), ("build.log", 0, "+ make\n")]).await;
     logs.put(1, 2, &[("build.log", 7, "酒\r\n\n")]).await;
     logs.put(1, 3, &[("root.log", 0, "anew\n"), ("empty.log", 0, "")]).await;
-    logs.put_bytes(1, 4, log_part::encode_last()).await;
+    logs.put_bytes(1, 4, log_part::encode_last([("build.log", 13)])).await;
     vec![
         attempt(1),
         log("1.1.1", "root.log", 0, "one\ntwo\n"),
@@ -89,6 +91,7 @@ async fn a_whole_attempt(logs: &Logs) -> Vec<Event> {
         log("1.2.1", "build.log", 7, "酒\r\n\n"),
         log("1.3.1", "root.log", 0, "anew\n"),
         log("1.3.2", "empty.log", 0, ""),
+        log("1.4.1", "build.log", 13, ""),
         end("1.4.end", 1),
     ]
 }
@@ -143,7 +146,7 @@ async fn watchers_are_told_what_comes() {
     logs.put(3, 1, &[("build.log", 0, "again\n")]).await;
     told(&mut watches, &attempt(3)).await;
     told(&mut watches, &log("3.1.1", "build.log", 0, "again\n")).await;
-    logs.put_bytes(3, 2, log_part::encode_last()).await;
+    logs.put_bytes(3, 2, log_part::encode_last([])).await;
     told(&mut watches, &end("3.2.end", 3)).await;
     for watch in watches {
         assert_eq!(watch.all().await, []);
@@ -160,7 +163,7 @@ async fn a_damaged_part_is_left_out() {
     a_whole_attempt(&logs).await;
     logs.put_bytes(1, 2, b"nonsense".to_vec()).await;
     let told = logs.watch(None).await.all().await;
-    assert_eq!(told.len(), 6);
+    assert_eq!(told.len(), 7);
     assert_eq!(told[3], log("1.3.1", "root.log", 0, "anew\n"));
 }
 

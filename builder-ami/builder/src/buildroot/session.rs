@@ -22,8 +22,8 @@ use crate::{
     context::TaskContext,
     failure::{Doing, TaskError},
     hub::TaskHub,
-    logs::{Shipper, Stages},
-    upload::{NamedFile, upload},
+    logs::{Shipper, Stages, pack, packed_dir},
+    upload::{NamedFile, upload, upload_with_logs},
 };
 
 /// What a task wants of a buildroot.
@@ -79,7 +79,8 @@ impl Session {
         let (plan, externals, brootid) = opening.await?;
         let origins = OriginsOf { hub: ctx.hub.clone(), plan: plan.clone(), externals };
         let root = make(ctx, plan, Arc::clone(&stages));
-        let shipper = Shipper::start(ctx.hub.clone(), root.logs());
+        let timestamps = ctx.machine.config.log_timestamps.then(|| ctx.dir.join("timestamps"));
+        let shipper = Shipper::start(ctx.hub.clone(), root.logs(), timestamps);
         Ok(Self { hub: ctx.hub.clone(), brootid, root, stages, shipper, origins, recording: Mutex::default() })
     }
 
@@ -223,9 +224,9 @@ impl Session {
         // Not through links: what ran in the chroot may have laid one.
         let is_file = |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
         logs.extend(named(&self.root.records().into_iter().filter(is_file).collect::<Vec<_>>()));
-        let files: Vec<NamedFile> = made.iter().chain(&logs).cloned().collect();
+        let packed = pack(logs.clone(), &packed_dir(ctx)).await;
         let (uploaded, expired) = tokio::join!(
-            upload(&self.hub, &files),
+            upload_with_logs(&self.hub, &made, &packed),
             self.hub.set_buildroot_state(self.brootid, BuildrootState::Expired)
         );
         // What the task itself came to is told first.

@@ -4,15 +4,24 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt;
 use toji_protocol::{value::Value, xmlrpc::encode_response};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tracing::{Instrument, info_span};
 
 use super::{memory, running::Stop};
-use crate::{config::BuildrootKind, context::TaskContext, failure::TaskError, mounts, process::kill_all};
+use crate::{
+    config::BuildrootKind,
+    context::TaskContext,
+    failure::TaskError,
+    logs::{self, Ending},
+    mounts,
+    process::kill_all,
+};
 
 /// mock takes its mounts away when it is asked to stop.
 const MOCK_GRACE: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_millis(200);
+/// A machine that goes has no time for more.
+const REST: Duration = Duration::from_secs(5);
 
 /// Runs a task and tells the hub what came of it.
 pub(super) async fn run(ctx: &TaskContext, stopped: watch::Receiver<Option<Stop>>) {
@@ -28,6 +37,7 @@ pub(super) async fn run(ctx: &TaskContext, stopped: watch::Receiver<Option<Stop>
         if let Some(stop) = stop {
             end(ctx, stop).await;
         }
+        ctx.hub.sender().abandon();
     }
     .instrument(span)
     .await;
@@ -72,6 +82,8 @@ async fn work(ctx: &TaskContext) {
         Err(error) => {
             let error = memory::named(error, memory::killed().saturating_sub(killed));
             tracing::info!(%error, "failed");
+            // a handler that panicked has not
+            logs::close(ctx).await;
             report(ctx.hub.fail(error.response()).await);
         }
     }
@@ -104,6 +116,12 @@ async fn end(ctx: &TaskContext, stop: Stop) {
     };
     if ctx.dir.exists() {
         kill_all(&ctx.scope, grace).await;
+    }
+    match stop {
+        Stop::Canceled => logs::close(ctx).await,
+        // another builder goes on, and its watchers with it
+        Stop::Shutdown => drop(timeout(REST, ctx.hub.sender().finish(Ending::Rest)).await),
+        Stop::Lost => {}
     }
     if stop == Stop::Shutdown {
         report(ctx.hub.hand_back("the builder is shutting down", false).await);

@@ -10,6 +10,7 @@ use std::{
 
 use toji_protocol::log_part::{self, Piece};
 
+use super::timestamps::Timestamps;
 use crate::upload::NamedFile;
 
 /// The most of one log in a part, and of all.
@@ -39,6 +40,7 @@ pub(crate) struct Collector {
     sources: Vec<Source>,
     streams: HashMap<PathBuf, Stream>,
     names: HashSet<String>,
+    timestamps: Option<Timestamps>,
     /// Nobody writes any more: a character that is torn will not become whole.
     is_final: bool,
 }
@@ -53,9 +55,16 @@ pub(crate) struct News {
 }
 
 impl Collector {
-    /// Watches these folders.
-    pub(crate) fn new(sources: Vec<Source>) -> Self {
-        Self { sources, ..Self::default() }
+    /// Watches these folders; with a folder for it, notes there when bytes came.
+    pub(crate) fn new(mut sources: Vec<Source>, timestamps: Option<PathBuf>) -> Self {
+        // last, so that what is noted of a log is sent with it, or soon after
+        sources.extend(timestamps.iter().map(|dir| Source { dir: dir.clone(), prefix: "" }));
+        Self { sources, timestamps: timestamps.map(Timestamps::new), ..Self::default() }
+    }
+
+    /// The names of all logs, and how much of each was read.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.streams.values().map(|stream| (stream.name.as_str(), stream.position))
     }
 
     /// All logs that are there.
@@ -120,6 +129,9 @@ impl Collector {
         for (path, offset, bytes) in &read {
             if let Some(stream) = self.streams.get_mut(path) {
                 stream.position = offset + bytes.len() as u64;
+                if let Some(timestamps) = &mut self.timestamps {
+                    timestamps.note(path, &stream.name, stream.position, self.is_final);
+                }
             }
         }
         Ok(Some(News { part, more }))
@@ -165,13 +177,13 @@ impl Collector {
     }
 }
 
-/// The name, with `.DUPnn` when it is taken.
+/// The name, with `.DUPnn` in it when it is taken.
 fn unused(names: &mut HashSet<String>, base: &str) -> String {
     let mut name = base.to_owned();
     let mut number = 0;
     while !names.insert(name.clone()) {
         number += 1;
-        name = format!("{base}.DUP{number:02}");
+        name = format!("{}.DUP{number:02}.log", base.trim_end_matches(".log"));
     }
     name
 }
@@ -185,7 +197,7 @@ fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
-fn open_no_follow(path: &Path) -> io::Result<File> {
+pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?
         .into())
@@ -230,7 +242,7 @@ mod tests {
     #[test]
     fn only_what_is_new() {
         let dir = tempfile::tempdir().unwrap();
-        let mut collector = Collector::new(vec![Source { dir: dir.path().join("later"), prefix: "" }]);
+        let mut collector = Collector::new(vec![Source { dir: dir.path().join("later"), prefix: "" }], None);
         assert_eq!(told(&mut collector), []);
         fs::create_dir(dir.path().join("later")).unwrap();
         let (log, rpm) = (dir.path().join("later/build.log"), dir.path().join("later/a.rpm"));
@@ -245,7 +257,7 @@ mod tests {
     #[test]
     fn cut_and_replaced_logs_start_again() {
         let dir = tempfile::tempdir().unwrap();
-        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }]);
+        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }], None);
         let log = dir.path().join("root.log");
         append(&log, "a long first version\n");
         told(&mut collector);
@@ -266,8 +278,8 @@ mod tests {
             append(&source.dir.join("dnf.log"), "x");
             append(&source.dir.join("other.log"), "not asked for");
         }
-        let mut collector = Collector::new(sources.to_vec());
-        let names = ["dnf.log", "dnf.log.DUP01", "dnf.log.DUP02"];
+        let mut collector = Collector::new(sources.to_vec(), None);
+        let names = ["dnf.log", "dnf.DUP01.log", "dnf.DUP02.log"];
         assert_eq!(told(&mut collector), names.map(|name| piece(name, 0, "x")));
         let files: Vec<_> = collector.files().unwrap().into_iter().map(|file| file.name).collect();
         assert_eq!(files, names);
@@ -277,7 +289,7 @@ mod tests {
     fn characters_are_not_torn() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("build.log");
-        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }]);
+        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }], None);
         let text = "sake 酒".as_bytes();
         fs::write(&log, &text[..6]).unwrap();
         assert_eq!(told(&mut collector), [piece("build.log", 0, "sake ")]);
@@ -294,11 +306,36 @@ mod tests {
     }
 
     #[test]
+    fn when_bytes_came_is_a_log_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (logs, notes) = (dir.path().join("logs"), dir.path().join("timestamps"));
+        fs::create_dir(&logs).unwrap();
+        let mut collector = Collector::new(vec![Source { dir: logs.clone(), prefix: "" }], Some(notes.clone()));
+        append(&logs.join("build.log"), "one\n");
+        assert_eq!(told(&mut collector), [piece("build.log", 0, "one\n")]);
+        let noted = told(&mut collector);
+        assert_eq!(noted.len(), 1);
+        assert_eq!((noted[0].0.as_str(), noted[0].1), ("build.log-ts.log", 0));
+        // more in the same second is noted with what comes in the next one, or at the end
+        append(&logs.join("build.log"), "two\n");
+        collector.take_torn_characters();
+        while collector.news().unwrap().is_some() {}
+        let lines = fs::read_to_string(notes.join("build.log-ts.log")).unwrap();
+        let offsets: Vec<&str> = lines.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+        assert!(offsets.starts_with(&["0", "4"]) && offsets.ends_with(&["8"]), "{lines}");
+        let epochs: Vec<u64> = lines.lines().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
+        assert!(epochs.is_sorted() && epochs[0] > 1_700_000_000, "{lines}");
+        let mut sizes: Vec<_> = collector.sizes().collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [("build.log", 8), ("build.log-ts.log", lines.len() as u64)], "none of their own");
+    }
+
+    #[test]
     fn links_are_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         append(&dir.path().join("secret"), "s");
         std::os::unix::fs::symlink(dir.path().join("secret"), dir.path().join("build.log")).unwrap();
-        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }]);
+        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }], None);
         assert_eq!(told(&mut collector), []);
         assert_eq!(collector.files().unwrap(), []);
     }
@@ -308,7 +345,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let text = "x".repeat(MOST_OF_ONE as usize + 5);
         append(&dir.path().join("build.log"), &text);
-        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }]);
+        let mut collector = Collector::new(vec![Source { dir: dir.path().to_owned(), prefix: "" }], None);
         assert!(collector.news().unwrap().unwrap().more);
         assert_eq!(told(&mut collector), [piece("build.log", MOST_OF_ONE, "xxxxx")]);
     }

@@ -1,9 +1,17 @@
 //! Sends what is new in a task's logs, as numbered parts.
 //!
+//! Who sends belongs to the attempt, not to the handler that began it: when a task is cancelled its handler is dropped, and its logs still
+//! get their last lines and their end.
+//!
 //! The folders are looked at four times a second, which costs a few system calls; a part is sent at most once a second,
 //! and only when there is something new. The first bytes leave at once: their URL was asked for when the task began.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{Arc, Mutex as Lock, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use toji_protocol::{client::ClientError, log_part};
@@ -24,26 +32,30 @@ const LAST_WORDS: Duration = Duration::from_secs(60);
 const URLS: u32 = 20;
 const FEW: usize = 5;
 
-/// Sends logs in the background until it is finished or dropped.
-pub(crate) struct Shipper {
-    task: Option<JoinHandle<Collector>>,
-    finish: Option<oneshot::Sender<()>>,
+/// How the sending of logs ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With what there still is, and that there is no more: the task is over.
+    Last,
+    /// With what there still is. Another attempt may follow.
+    Rest,
 }
 
-impl Shipper {
-    /// Begins to watch these folders.
-    pub(crate) fn start(hub: TaskHub, sources: Vec<Source>) -> Self {
-        let (finish, finished) = oneshot::channel();
-        let task = tokio::spawn(ship(hub, Collector::new(sources), finished));
-        Self { task: Some(task), finish: Some(finish) }
-    }
+/// Who sends the logs of an attempt, if anybody does.
+#[derive(Default)]
+pub(crate) struct Sender(Lock<Option<Sending>>);
 
-    /// Sends what there still is, and answers all logs. Nobody may write to them any more.
-    pub(crate) async fn finish(mut self) -> Vec<NamedFile> {
-        if let Some(finish) = self.finish.take() {
-            let _ = finish.send(());
-        }
-        let Some(task) = self.task.take() else { return Vec::new() };
+struct Sending {
+    task: JoinHandle<Collector>,
+    finish: oneshot::Sender<Ending>,
+}
+
+impl Sender {
+    /// Sends what there still is, and answers all logs. Nobody may write to them any more. None, when nobody sends any.
+    pub(crate) async fn finish(&self, ending: Ending) -> Vec<NamedFile> {
+        let Some(Sending { task, finish }) = self.take() else { return Vec::new() };
+        // it may have ended by itself
+        let _ = finish.send(ending);
         match task.await {
             Ok(mut collector) => collector.files().unwrap_or_default(),
             Err(error) => {
@@ -52,23 +64,45 @@ impl Shipper {
             }
         }
     }
-}
 
-impl Drop for Shipper {
-    fn drop(&mut self) {
-        if let Some(task) = &self.task {
+    /// Sends nothing more.
+    pub(crate) fn abandon(&self) {
+        if let Some(Sending { task, .. }) = self.take() {
             task.abort();
         }
     }
+
+    fn take(&self) -> Option<Sending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
-async fn ship(hub: TaskHub, mut collector: Collector, mut finished: oneshot::Receiver<()>) -> Collector {
+/// The logs of a task that is at work.
+pub(crate) struct Shipper(TaskHub);
+
+impl Shipper {
+    /// Begins to watch these folders. With a folder for them, when bytes came is noted in logs of their own.
+    pub(crate) fn start(hub: TaskHub, sources: Vec<Source>, timestamps: Option<PathBuf>) -> Self {
+        hub.sender().abandon();
+        let (finish, finished) = oneshot::channel();
+        let task = tokio::spawn(ship(hub.clone(), Collector::new(sources, timestamps), finished));
+        *hub.sender().0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Sending { task, finish });
+        Self(hub)
+    }
+
+    /// Sends what there still is, and answers all logs. Nobody may write to them any more.
+    pub(crate) async fn finish(self) -> Vec<NamedFile> {
+        self.0.sender().finish(Ending::Last).await
+    }
+}
+
+async fn ship(hub: TaskHub, mut collector: Collector, mut finished: oneshot::Receiver<Ending>) -> Collector {
     let urls = Urls::new(hub.clone());
     urls.refill().await;
     let mut next = Instant::now();
-    loop {
+    let ending = loop {
         tokio::select! {
-            _ = &mut finished => break,
+            ending = &mut finished => break ending.unwrap_or(Ending::Rest),
             () = sleep(LOOK) => {}
         }
         if Instant::now() < next {
@@ -86,8 +120,8 @@ async fn ship(hub: TaskHub, mut collector: Collector, mut finished: oneshot::Rec
                 next = Instant::now() + PACE;
             }
         }
-    }
-    match timeout(LAST_WORDS, send_rest(&hub, &urls, &mut collector)).await {
+    };
+    match timeout(LAST_WORDS, send_rest(&hub, &urls, &mut collector, ending)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the last log parts were not sent"),
         Err(_) => tracing::warn!("the last log parts were not sent in time"),
@@ -120,10 +154,14 @@ async fn send_news(hub: &TaskHub, urls: &Urls, collector: &mut Collector) -> Res
 }
 
 /// Sends what there still is, and that there is no more.
-async fn send_rest(hub: &TaskHub, urls: &Urls, collector: &mut Collector) -> Result<(), ClientError> {
+async fn send_rest(hub: &TaskHub, urls: &Urls, collector: &mut Collector, ending: Ending) -> Result<(), ClientError> {
     collector.take_torn_characters();
-    send_news(hub, urls, collector).await?;
-    put(hub, urls, Bytes::from(log_part::encode_last())).await
+    // what is sent may itself be noted
+    while send_news(hub, urls, collector).await? {}
+    match ending {
+        Ending::Last => put(hub, urls, Bytes::from(log_part::encode_last(collector.sizes()))).await,
+        Ending::Rest => Ok(()),
+    }
 }
 
 /// Sends a part, by a new URL when the one at hand has grown too old.
@@ -150,7 +188,7 @@ async fn put(hub: &TaskHub, urls: &Urls, part: Bytes) -> Result<(), ClientError>
 #[derive(Clone)]
 struct Urls {
     hub: TaskHub,
-    state: std::sync::Arc<Mutex<State>>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
@@ -164,7 +202,7 @@ struct State {
 
 impl Urls {
     fn new(hub: TaskHub) -> Self {
-        Self { hub, state: std::sync::Arc::new(Mutex::new(State { number: 1, ready: VecDeque::new(), unsent: None })) }
+        Self { hub, state: Arc::new(Mutex::new(State { number: 1, ready: VecDeque::new(), unsent: None })) }
     }
 
     /// The next part's URL.

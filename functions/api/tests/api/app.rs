@@ -3,7 +3,7 @@
 use anyhow::Result;
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, BodyDataStream, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use bytes::Bytes;
@@ -106,6 +106,14 @@ impl App {
 
     pub(crate) async fn json(&self, method: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         self.request(Method::POST, &format!("/api/{method}"), headers, body.to_owned()).await
+    }
+
+    /// The body of a file, as it comes.
+    pub(crate) async fn stream(&self, path: &str) -> BodyDataStream {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.into_body().into_data_stream()
     }
 
     /// As the admin.

@@ -6,6 +6,7 @@ mod app;
 mod files;
 mod json;
 mod koji;
+mod logs;
 mod multicall;
 mod openapi;
 mod session;

@@ -245,7 +245,10 @@ async fn upload(cx: &Cx, output: &Output, folder: &str) -> Result<Option<(TaskOu
         )));
     }
     let sha256 = digests.sha256.clone();
-    Ok(Some((TaskOutput { name: name.clone(), size: object.size, sha256, time: cx.now, key: object.key }, digests)))
+    Ok(Some((
+        TaskOutput { name: name.clone(), size: object.size, unpacked: None, sha256, time: cx.now, key: object.key },
+        digests,
+    )))
 }
 
 async fn rpm(cx: &Cx, output: &Output, file: Option<&TaskOutput>) -> Result<Incoming> {

@@ -60,7 +60,8 @@ async fn read(cx: &mut Cx, path: &UploadPath, name: &str) -> Result<Incoming> {
     cx.release();
     let object = upload::complete(&cx.hub, path).await?;
     let sha256 = upload::sha256(&cx.hub, &object).await?;
-    let file = TaskOutput { name: name.to_owned(), size: object.size, sha256, time: cx.now, key: object.key };
+    let file =
+        TaskOutput { name: name.to_owned(), size: object.size, unpacked: None, sha256, time: cx.now, key: object.key };
     Incoming::read(&cx.hub, &file, None).await
 }
 

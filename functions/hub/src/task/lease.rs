@@ -3,6 +3,7 @@
 //! Every write names the attempt. When another attempt has begun, or the task has ended, nothing is changed and the builder gets a
 //! conflict: it is to stop, silently.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
     id::{HostId, TaskId},
@@ -42,6 +43,45 @@ pub async fn hold(conn: &mut PgConnection, host: HostId, task: TaskId, attempt: 
     .fetch_optional(conn)
     .await?;
     held.map(|_| ()).ok_or_else(|| stale(task, attempt))
+}
+
+/// What a host may still say of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Everything: it is at it.
+    Open,
+    /// What its logs were: it was cancelled a little while ago.
+    LastWords,
+}
+
+/// How long the logs of what was cancelled are taken.
+pub(crate) const LAST_WORDS: TimeDelta = TimeDelta::minutes(10);
+
+/// As [`hold`], but an attempt that was cancelled a little while ago may still say what its logs were.
+///
+/// # Errors
+/// A conflict when the host neither holds the task nor did when it was cancelled.
+pub(crate) async fn hold_logs(
+    conn: &mut PgConnection,
+    host: HostId,
+    Lease { task_id, attempt }: Lease,
+    now: DateTime<Utc>,
+) -> Result<Hold> {
+    let is_open = sqlx::query_scalar!(
+        r#"SELECT state = 1 AS "is_open!" FROM task WHERE id = $1 AND host_id = $2 AND attempt = $3
+               AND (state = 1 OR state = 3 AND completion_time > $4) FOR SHARE"#,
+        task_id.0,
+        host.0,
+        attempt,
+        now - LAST_WORDS
+    )
+    .fetch_optional(conn)
+    .await?;
+    match is_open {
+        Some(true) => Ok(Hold::Open),
+        Some(false) => Ok(Hold::LastWords),
+        None => Err(stale(task_id, attempt)),
+    }
 }
 
 impl Handle for HeartbeatCall {

@@ -19,6 +19,7 @@ mod chroot;
 pub mod claim;
 pub mod lease;
 mod list;
+pub mod live_log;
 pub mod output;
 pub mod rescue;
 mod show;

@@ -1,25 +1,27 @@
 //! A task's files and logs, while it runs and after.
 //!
-//! While it runs, its logs are numbered parts in S3 (see `toji_protocol::log_part`). Parts never change, so what a process has
-//! read of them it keeps, within bounds, and the next reader of the same log costs one list call.
+//! A log is one object when its builder has closed it, packed (`toji_protocol::packed_log`); before, and when the builder died before
+//! it could, it is read off the parts that were sent (`live_log`). Those who ask see its text in either case.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{LazyLock, Mutex},
-};
+use std::{collections::BTreeMap, ops::Range};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use sqlx::PgConnection;
 use toji_protocol::{
     id::TaskId,
-    log_part,
     method::task::{DownloadTaskOutput, ListTaskOutput},
     object_key,
     time::Time,
     value::{Map, Value},
 };
+use toji_store::StoreError;
 
-use super::sql;
+use super::{
+    TaskRow,
+    live_log::{self, LiveLog, is_log},
+    sql,
+};
 use crate::{
     Error, Hub, Result,
     call::{Cx, Handle},
@@ -27,8 +29,6 @@ use crate::{
 
 /// Koji's name for the only volume there is.
 const VOLUME: &str = "DEFAULT";
-/// What a process keeps of live logs, in bytes.
-const KEPT: usize = 64 << 20;
 /// The most that one answer holds when no size is asked for.
 const LARGEST: u64 = 32 << 20;
 
@@ -37,9 +37,11 @@ const LARGEST: u64 = 32 << 20;
 pub struct TaskOutput {
     /// Its name.
     pub name: String,
-    /// Bytes.
+    /// Bytes that are kept.
     pub size: i64,
-    /// Its SHA-256, lower-case hex.
+    /// Bytes of its text, when it is a log that is kept packed.
+    pub unpacked: Option<i64>,
+    /// The SHA-256 of what is kept, lower-case hex.
     pub sha256: String,
     /// Its last change.
     pub time: chrono::DateTime<chrono::Utc>,
@@ -47,10 +49,17 @@ pub struct TaskOutput {
     pub key: String,
 }
 
-/// The whole files of a task's newest attempt that has any.
-pub async fn files(conn: &mut PgConnection, task: TaskId) -> Result<Vec<TaskOutput>> {
+impl TaskOutput {
+    /// Bytes that a reader gets.
+    pub fn text_size(&self) -> i64 {
+        self.unpacked.unwrap_or(self.size)
+    }
+}
+
+/// The whole files of a task, each with its attempt: of each name the newest.
+async fn newest_files(conn: &mut PgConnection, task: TaskId) -> Result<Vec<(i32, TaskOutput)>> {
     let rows = sqlx::query!(
-        r#"SELECT DISTINCT ON (name) name, attempt, size, sha256, done_time AS "done_time!", moved_to FROM task_file
+        r#"SELECT DISTINCT ON (name) name, attempt, size, unpacked, sha256, done_time AS "done_time!", moved_to FROM task_file
            WHERE task_id = $1 AND done_time IS NOT NULL ORDER BY name, attempt DESC"#,
         task.0
     )
@@ -58,20 +67,23 @@ pub async fn files(conn: &mut PgConnection, task: TaskId) -> Result<Vec<TaskOutp
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| TaskOutput {
-            key: row.moved_to.unwrap_or_else(|| object_key::attempt_file(task, row.attempt, &row.name)),
-            name: row.name,
-            size: row.size,
-            sha256: row.sha256,
-            time: row.done_time,
+        .map(|row| {
+            let key = row.moved_to.unwrap_or_else(|| object_key::attempt_file(task, row.attempt, &row.name));
+            let (size, unpacked, time) = (row.size, row.unpacked, row.done_time);
+            (row.attempt, TaskOutput { name: row.name, size, unpacked, sha256: row.sha256, time, key })
         })
         .collect())
+}
+
+/// The whole files of a task: of each name the newest attempt's.
+pub async fn files(conn: &mut PgConnection, task: TaskId) -> Result<Vec<TaskOutput>> {
+    Ok(newest_files(conn, task).await?.into_iter().map(|(_, file)| file).collect())
 }
 
 /// The whole files of one attempt: what an import may take. An earlier attempt's may be cut short, or of another result.
 pub async fn files_of_attempt(conn: &mut PgConnection, task: TaskId, attempt: i32) -> Result<Vec<TaskOutput>> {
     let rows = sqlx::query!(
-        r#"SELECT name, size, sha256, done_time AS "done_time!", moved_to FROM task_file
+        r#"SELECT name, size, unpacked, sha256, done_time AS "done_time!", moved_to FROM task_file
            WHERE task_id = $1 AND attempt = $2 AND done_time IS NOT NULL ORDER BY name"#,
         task.0,
         attempt
@@ -84,65 +96,33 @@ pub async fn files_of_attempt(conn: &mut PgConnection, task: TaskId, attempt: i3
             key: row.moved_to.unwrap_or_else(|| object_key::attempt_file(task, attempt, &row.name)),
             name: row.name,
             size: row.size,
+            unpacked: row.unpacked,
             sha256: row.sha256,
             time: row.done_time,
         })
         .collect())
 }
 
-#[derive(Default)]
-struct Live {
-    /// Parts read so far.
-    parts: usize,
-    logs: BTreeMap<String, Vec<u8>>,
-    /// When it was last asked for, to drop the oldest.
-    used: u64,
-}
-
-#[derive(Default)]
-struct Kept {
-    live: HashMap<(TaskId, i32), Live>,
-    clock: u64,
-}
-
-static LIVE: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
-
-/// The logs that a running attempt has sent so far.
-async fn live_logs(hub: &Hub, task: TaskId, attempt: i32) -> Result<BTreeMap<String, Vec<u8>>> {
-    let parts = hub.store.list(&object_key::log_part_prefix(task, attempt)).await?;
-    let mut live = {
-        let mut kept = LIVE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        kept.live.remove(&(task, attempt)).unwrap_or_default()
-    };
-    for part in parts.iter().skip(live.parts) {
-        let bytes = hub.store.get(&part.key).await?;
-        match log_part::decode(&bytes) {
-            Ok(decoded) => {
-                for (head, new) in decoded.pieces {
-                    let log = live.logs.entry(head.name).or_default();
-                    // what lies behind the piece was replaced; a piece sent twice changes nothing
-                    log.truncate(head.offset as usize);
-                    log.extend_from_slice(new);
-                }
+/// All files and logs of a task, by name: size and time. What the attempt at hand has not closed is told as far as it was sent; what
+/// only an earlier one has, is that one's.
+async fn sizes(cx: &mut Cx, row: &TaskRow) -> Result<BTreeMap<String, (i64, f64)>> {
+    let files = newest_files(cx.db().await?, row.id).await?;
+    cx.release();
+    let told = |file: &TaskOutput| (file.text_size(), Time(file.time).ts());
+    let mut found: BTreeMap<String, (i64, f64)> =
+        files.iter().map(|(_, file)| (file.name.clone(), told(file))).collect();
+    let is_closed =
+        row.state.is_final() && files.iter().any(|(attempt, file)| *attempt == row.attempt && is_log(&file.name));
+    if row.attempt > 0 && !is_closed {
+        let now = Time(cx.now).ts();
+        let own = |name: &str| files.iter().any(|(attempt, file)| *attempt == row.attempt && file.name == name);
+        for (name, size) in live_log::find(&cx.hub, row.id, row.attempt).await?.sizes() {
+            if !own(name) {
+                found.insert(name.to_owned(), (size as i64, now));
             }
-            Err(error) => tracing::warn!(key = part.key, %error, "a log part is left out"),
         }
-        live.parts += 1;
     }
-    let logs = live.logs.clone();
-    let mut kept = LIVE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    kept.clock += 1;
-    live.used = kept.clock;
-    kept.live.insert((task, attempt), live);
-    let size = |kept: &Kept| kept.live.values().flat_map(|live| live.logs.values()).map(Vec::len).sum::<usize>();
-    while size(&kept) > KEPT {
-        let oldest = kept.live.iter().min_by_key(|(_, live)| live.used).map(|(key, _)| *key);
-        match oldest {
-            Some(oldest) => kept.live.remove(&oldest),
-            None => break,
-        };
-    }
-    Ok(logs)
+    Ok(found)
 }
 
 impl Handle for ListTaskOutput {
@@ -156,15 +136,7 @@ impl Handle for ListTaskOutput {
                 if self.stat || self.all_volumes { Value::Struct(Map::new()) } else { Value::Array(Vec::new()) };
             return Ok(nothing);
         };
-        let mut found: BTreeMap<String, (i64, f64)> =
-            files(conn, row.id).await?.into_iter().map(|file| (file.name, (file.size, Time(file.time).ts()))).collect();
-        cx.release();
-        if row.attempt > 0 && (!row.state.is_final() || found.is_empty()) {
-            let now = Time(cx.now).ts();
-            for (name, log) in live_logs(&cx.hub, row.id, row.attempt).await? {
-                found.entry(name).or_insert((log.len() as i64, now));
-            }
-        }
+        let found = sizes(cx, &row).await?;
         Ok(shape(found, self.stat, self.all_volumes))
     }
 }
@@ -195,32 +167,42 @@ impl Handle for DownloadTaskOutput {
         let missing = || Error::missing(format!("No file \"{}\" output for task {}", self.file_name, self.task_id));
         let conn = cx.db().await?;
         let row = sql::get(conn, self.task_id).await?.ok_or_else(|| super::no_such_task(self.task_id))?;
-        let file = files(conn, row.id).await?.into_iter().find(|file| file.name == self.file_name);
+        let file = newest_files(conn, row.id).await?.into_iter().find(|(_, file)| file.name == self.file_name);
         cx.release();
-        let (total, from_log) = match &file {
-            Some(file) => (file.size as u64, None),
-            None if row.attempt > 0 => {
-                let mut logs = live_logs(&cx.hub, row.id, row.attempt).await?;
-                let log = logs.remove(&self.file_name).ok_or_else(missing)?;
-                (log.len() as u64, Some(log))
-            }
-            None => return Err(missing()),
+        let (log, file) = match file {
+            Some((attempt, file)) if attempt == row.attempt => (None, Some(file)),
+            file => (live(&cx.hub, &row, &self.file_name).await?, file.map(|(_, file)| file)),
         };
-        let (start, end) = range(total, self.offset, self.size)?;
-        if start >= end {
-            return Ok(String::new());
-        }
-        let bytes = match (from_log, &file) {
-            (Some(log), _) => log[start as usize..end as usize].to_vec(),
-            (None, Some(file)) => cx.hub.store.get_range(&file.key, start..end).await?.to_vec(),
+        let (offset, size) = (self.offset, self.size);
+        let bytes = match (log, file) {
+            (Some(log), _) => log.clone().read(range(log.size(), offset, size)?).await?,
+            (None, Some(file)) => read(&cx.hub, &file, range(file.text_size().unsigned_abs(), offset, size)?).await?,
             (None, None) => return Err(missing()),
         };
         Ok(BASE64_STANDARD.encode(bytes))
     }
 }
 
+/// A log of the attempt at hand, as far as it was sent.
+async fn live(hub: &Hub, row: &TaskRow, name: &str) -> Result<Option<LiveLog>> {
+    live_log::find_one(hub, row.id, row.attempt, name).await
+}
+
+/// Bytes of a file as its readers see it.
+async fn read(hub: &Hub, file: &TaskOutput, range: Range<u64>) -> Result<Bytes> {
+    if range.is_empty() {
+        return Ok(Bytes::new());
+    }
+    if file.unpacked.is_none() {
+        return Ok(hub.store.get_range(&file.key, range).await?);
+    }
+    let log = hub.store.packed_log(&file.key).await?;
+    let log = log.ok_or_else(|| StoreError::Mismatch { key: file.key.clone(), message: "is not packed".to_owned() })?;
+    Ok(log.read(range).await?)
+}
+
 /// The bytes that are meant by an offset (below zero: from the end) and a size (-1: all).
-fn range(total: u64, offset: i64, size: i64) -> Result<(u64, u64)> {
+fn range(total: u64, offset: i64, size: i64) -> Result<Range<u64>> {
     if size < -1 {
         return Err(Error::parameter("size must not be below -1"));
     }
@@ -229,7 +211,7 @@ fn range(total: u64, offset: i64, size: i64) -> Result<(u64, u64)> {
         Err(_) => total.saturating_sub(offset.unsigned_abs()),
     };
     let most = u64::try_from(size).unwrap_or(LARGEST).min(LARGEST);
-    Ok((start, start.saturating_add(most).min(total)))
+    Ok(start..start.saturating_add(most).min(total))
 }
 
 #[cfg(test)]
@@ -238,11 +220,11 @@ mod tests {
 
     #[test]
     fn ranges() {
-        assert_eq!(range(10, 0, -1).unwrap(), (0, 10));
-        assert_eq!(range(10, 4, 3).unwrap(), (4, 7));
-        assert_eq!(range(10, -3, -1).unwrap(), (7, 10));
-        assert_eq!(range(10, -30, 2).unwrap(), (0, 2));
-        assert_eq!(range(10, 30, 2).unwrap(), (10, 10));
+        assert_eq!(range(10, 0, -1).unwrap(), 0..10);
+        assert_eq!(range(10, 4, 3).unwrap(), 4..7);
+        assert_eq!(range(10, -3, -1).unwrap(), 7..10);
+        assert_eq!(range(10, -30, 2).unwrap(), 0..2);
+        assert_eq!(range(10, 30, 2).unwrap(), 10..10);
         assert!(range(10, 0, -2).is_err());
     }
 }

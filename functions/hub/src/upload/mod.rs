@@ -16,6 +16,7 @@ use bytes::Bytes;
 pub use fold::complete;
 pub use path::UploadPath;
 pub use piece::{LARGEST_PIECE, PieceParams, piece};
+pub use task_file::Place;
 use toji_protocol::{
     method::upload::{CheckUpload, FinishUpload, StartUpload, UploadFile, UploadPlan, UploadState, part_size},
     object_key,

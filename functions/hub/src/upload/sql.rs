@@ -248,19 +248,20 @@ pub(super) async fn end(
     Ok(pieces)
 }
 
-/// The newest attempt's whole file of a task: the attempt, and where an import has moved it.
-pub(super) async fn task_file(
-    conn: &mut PgConnection,
-    task: TaskId,
-    name: &str,
-) -> Result<Option<(i32, Option<String>)>> {
+/// A task's attempt at hand, and of its whole files of a name the newest: the attempt that made it, and where an import has moved it.
+pub(super) async fn task_file(conn: &mut PgConnection, task: TaskId, name: &str) -> Result<Option<(i32, NewestFile)>> {
     let row = sqlx::query!(
-        "SELECT attempt, moved_to FROM task_file WHERE task_id = $1 AND name = $2 AND done_time IS NOT NULL
-         ORDER BY attempt DESC LIMIT 1",
+        r#"SELECT task.attempt AS current, file.attempt AS "attempt?", file.moved_to AS "moved_to?" FROM task
+           LEFT JOIN LATERAL (SELECT attempt, moved_to FROM task_file WHERE task_id = task.id AND name = $2
+               AND done_time IS NOT NULL ORDER BY attempt DESC LIMIT 1) file ON true
+           WHERE task.id = $1"#,
         task.0,
         name
     )
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| (row.attempt, row.moved_to)))
+    Ok(row.map(|row| (row.current, row.attempt.map(|attempt| (attempt, row.moved_to)))))
 }
+
+/// The attempt that made a file, and where an import has moved it.
+type NewestFile = Option<(i32, Option<String>)>;

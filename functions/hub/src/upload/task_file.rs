@@ -3,18 +3,39 @@
 use toji_protocol::{id::TaskId, object_key};
 
 use super::sql;
-use crate::{Hub, Result};
+use crate::{
+    Hub, Result,
+    task::live_log::{self, LiveLog},
+};
+
+/// Where a file under `work/` is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In an object.
+    Key(String),
+    /// In the parts that a builder has sent: a log that it has not closed.
+    Live(LiveLog),
+}
 
 impl Hub {
-    /// The key of a file that clients look for at `path` (`work/…`); None when there is no such file. A task's file lies under its
-    /// newest attempt that has uploaded it, or where an import has put it; anything else lies where it is looked for.
+    /// Where a file is that clients look for at `path` (`work/…`); None when there is no such file. A task's file lies under its
+    /// newest attempt that has uploaded it, or where an import has put it; a log of the attempt at hand may still be in parts; anything
+    /// else lies where it is looked for.
     ///
     /// # Errors
-    /// When the database is away.
-    pub async fn task_file_key(&self, path: &str) -> Result<Option<String>> {
-        let Some((task, name)) = parse(path) else { return Ok(Some(path.to_owned())) };
+    /// When the database or S3 is away.
+    pub async fn find_work(&self, path: &str) -> Result<Option<Place>> {
+        let Some((task, name)) = parse(path) else { return Ok(Some(Place::Key(path.to_owned()))) };
         let found = sql::task_file(&mut *self.pool.acquire().await?, task, name).await?;
-        Ok(found.map(|(attempt, moved_to)| moved_to.unwrap_or_else(|| object_key::attempt_file(task, attempt, name))))
+        let Some((current, file)) = found else { return Ok(None) };
+        let is_current = file.as_ref().is_some_and(|(attempt, _)| *attempt == current);
+        if !is_current && let Some(log) = live_log::find_one(self, task, current, name).await? {
+            return Ok(Some(Place::Live(log)));
+        }
+        let key = |(attempt, moved_to): (i32, Option<String>)| {
+            Place::Key(moved_to.unwrap_or_else(|| object_key::attempt_file(task, attempt, name)))
+        };
+        Ok(file.map(key))
     }
 }
 

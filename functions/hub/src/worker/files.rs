@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{HostId, TaskId},
+    id::HostId,
     method::{
         upload::{UploadPlan, part_size},
-        worker::{FinishTaskUpload, LogUrls, StartTaskUpload, TaskFile},
+        worker::{FinishTaskUpload, Lease, LogUrls, StartTaskUpload, TaskFile},
     },
     object_key,
 };
@@ -15,7 +15,7 @@ use toji_store::{PRESIGNED_FOR, Part, StoreError};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
-    task::lease::{hold, stale},
+    task::lease::{Hold, LAST_WORDS, hold_logs, stale},
 };
 
 /// The most log parts that one call answers URLs for.
@@ -27,7 +27,8 @@ impl Handle for LogUrls {
         if self.first == 0 || self.count == 0 || self.count > MOST_URLS {
             return Err(Error::parameter(format!("first begins at 1, count is 1 to {MOST_URLS}")));
         }
-        hold(cx.db().await?, host, self.task_id, self.attempt).await?;
+        let now = cx.now;
+        hold_logs(cx.db().await?, host, Lease { task_id: self.task_id, attempt: self.attempt }, now).await?;
         cx.release();
         let mut urls = Vec::with_capacity(self.count as usize);
         for part in self.first..self.first.saturating_add(self.count) {
@@ -54,7 +55,7 @@ fn check_name(name: &str) -> Result<()> {
 
 fn check(file: &TaskFile) -> Result<()> {
     check_name(&file.name)?;
-    if file.size < 0 {
+    if file.size < 0 || file.unpacked.is_some_and(|unpacked| unpacked < 0) {
         return Err(Error::parameter(format!("{}: a size below zero", file.name)));
     }
     let parts = (file.size.max(1) + part_size(file.size) - 1) / part_size(file.size);
@@ -79,13 +80,21 @@ impl Handle for StartTaskUpload {
         for file in &self.files {
             check(file)?;
         }
-        hold(cx.db().await?, host, self.task_id, self.attempt).await?;
+        let lease = Lease { task_id: self.task_id, attempt: self.attempt };
+        if hold_logs(cx.db().await?, host, lease, now).await? == Hold::LastWords
+            && self.files.iter().any(|file| file.unpacked.is_none())
+        {
+            return Err(stale(self.task_id, self.attempt));
+        }
         cx.release();
         let store = cx.hub.store.clone();
         let mut plans = Vec::with_capacity(self.files.len());
         for file in &self.files {
             let key = object_key::attempt_file(self.task_id, self.attempt, &file.name);
-            let upload_id = store.start_multipart(&key).await?;
+            let upload_id = match file.unpacked {
+                Some(_) => store.start_packed_log(&key).await?,
+                None => store.start_multipart(&key).await?,
+            };
             let mut urls = Vec::with_capacity(file.parts.len());
             for (number, digest) in (1..).zip(&file.parts) {
                 urls.push(store.presign_part(&key, &upload_id, number, digest, PRESIGNED_FOR).await?);
@@ -93,7 +102,7 @@ impl Handle for StartTaskUpload {
             plans.push(UploadPlan { upload_id, part_size: part_size(file.size), urls });
         }
         for (file, plan) in self.files.iter().zip(&plans) {
-            record(cx.db().await?, host, self.task_id, self.attempt, file, &plan.upload_id, now).await?;
+            record(cx.db().await?, host, lease, file, &plan.upload_id, now).await?;
         }
         Ok(plans)
     }
@@ -103,37 +112,42 @@ impl Handle for StartTaskUpload {
 async fn record(
     conn: &mut PgConnection,
     host: HostId,
-    task: TaskId,
-    attempt: i32,
+    lease: Lease,
     file: &TaskFile,
     upload_id: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let recorded = sqlx::query!(
-        "INSERT INTO task_file (task_id, attempt, name, size, sha256, upload_id, create_time)
-         SELECT id, attempt, $4, $5, $6, $7, $8 FROM task WHERE id = $1 AND state = 1 AND host_id = $2 AND attempt = $3
+        "INSERT INTO task_file (task_id, attempt, name, size, sha256, upload_id, create_time, unpacked)
+         SELECT id, attempt, $4, $5, $6, $7, $8, $9 FROM task WHERE id = $1 AND host_id = $2 AND attempt = $3
+             AND (state = 1 OR state = 3 AND completion_time > $10 AND $9::bigint IS NOT NULL)
          ON CONFLICT (task_id, attempt, name) DO UPDATE SET size = $5, sha256 = $6, upload_id = $7, create_time = $8,
-             done_time = NULL",
-        task.0,
+             unpacked = $9, done_time = NULL",
+        lease.task_id.0,
         host.0,
-        attempt,
+        lease.attempt,
         file.name,
         file.size,
         file.sha256.to_lowercase(),
         upload_id,
-        now
+        now,
+        file.unpacked,
+        now - LAST_WORDS
     )
     .execute(conn)
     .await?;
-    if recorded.rows_affected() == 0 { Err(stale(task, attempt)) } else { Ok(()) }
+    if recorded.rows_affected() == 0 { Err(stale(lease.task_id, lease.attempt)) } else { Ok(()) }
 }
 
 impl Handle for FinishTaskUpload {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let (host, now) = (cx.caller.host()?, cx.now);
-        hold(cx.db().await?, host, self.task_id, self.attempt).await?;
+        let lease = Lease { task_id: self.task_id, attempt: self.attempt };
+        let names: Vec<String> = self.files.iter().map(|file| file.name.clone()).collect();
+        if hold_logs(cx.db().await?, host, lease, now).await? == Hold::LastWords {
+            only_logs(cx.db().await?, lease, &names).await?;
+        }
         cx.release();
-        let mut names = Vec::with_capacity(self.files.len());
         let mut uploads = Vec::with_capacity(self.files.len());
         for file in self.files {
             check_name(&file.name)?;
@@ -141,12 +155,13 @@ impl Handle for FinishTaskUpload {
             let parts: Vec<Part> =
                 file.parts.into_iter().map(|part| Part { etag: part.etag, sha256: part.sha256 }).collect();
             cx.hub.store.complete(&key, &file.upload_id, &parts).await.map_err(|error| refused(&file.name, error))?;
-            names.push(file.name);
             uploads.push(file.upload_id);
         }
         // S3 may have taken long: the attempt is held once more, until the commit
         let mut tx = cx.hub.pool.begin().await?;
-        hold(&mut tx, host, self.task_id, self.attempt).await?;
+        if hold_logs(&mut tx, host, lease, now).await? == Hold::LastWords {
+            only_logs(&mut tx, lease, &names).await?;
+        }
         let done = sqlx::query!(
             "UPDATE task_file SET done_time = $5 FROM unnest($3::text[], $4::text[]) AS done (name, upload_id)
              WHERE task_id = $1 AND attempt = $2 AND task_file.name = done.name AND task_file.upload_id = done.upload_id",
@@ -163,6 +178,20 @@ impl Handle for FinishTaskUpload {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// Checks that these uploads are of packed logs: of what was cancelled, nothing else is taken.
+async fn only_logs(conn: &mut PgConnection, lease: Lease, names: &[String]) -> Result<()> {
+    let others = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM unnest($3::text[]) AS name WHERE NOT EXISTS (SELECT FROM task_file
+               WHERE task_id = $1 AND attempt = $2 AND task_file.name = name.name AND unpacked IS NOT NULL)) AS "others!""#,
+        lease.task_id.0,
+        lease.attempt,
+        names
+    )
+    .fetch_one(conn)
+    .await?;
+    if others { Err(stale(lease.task_id, lease.attempt)) } else { Ok(()) }
 }
 
 fn refused(name: &str, error: StoreError) -> Error {
@@ -192,6 +221,7 @@ mod tests {
             size,
             sha256: "0".repeat(64),
             parts: vec!["0".repeat(64); parts],
+            unpacked: None,
         };
         assert!(check(&file(0, 1)).is_ok());
         assert!(check(&file(8 << 20, 1)).is_ok());
