@@ -29,7 +29,7 @@ pub(crate) enum Trick {
 }
 
 /// PUTs bytes to the URLs of a plan (they are one part), and answers what ends the upload.
-async fn put(plan: &Value, name: &str, bytes: &[u8]) -> Value {
+pub(crate) async fn put(plan: &Value, name: &str, bytes: &[u8]) -> Value {
     let digest = Sha256::digest(bytes);
     let url = plan["urls"][0].as_str().unwrap();
     // a second time it is there already, which is well

@@ -8,6 +8,7 @@
 mod builder;
 mod callbacks;
 mod claim;
+mod closed_logs;
 mod content_generators;
 mod fence;
 mod imports;

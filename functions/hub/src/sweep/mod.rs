@@ -1,8 +1,9 @@
-//! What is left over: old receipts, sessions and reservations, scratch builds of years ago, and the files of imports, deletions and
-//! promotions that were cut off.
+//! What is left over: old receipts, sessions and reservations, scratch builds of years ago, parts of logs that are closed, and the files
+//! of imports, deletions and promotions that were cut off.
 //!
 //! Koji's `koji-sweep-db`, as a pass. Safe to run twice at once; what it leaves for lack of time the next one finds.
 
+mod log_parts;
 mod scratch;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,6 +29,8 @@ pub struct Swept {
     pub sessions: u64,
     /// Tasks of old scratch builds deleted.
     pub scratch_tasks: u64,
+    /// Parts of live logs deleted.
+    pub log_parts: u64,
     /// Reservations of builds deleted.
     pub reservations: u64,
     /// Messages of the scheduler deleted.
@@ -65,6 +68,7 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Swept> {
         receipts: receipts.rows_affected(),
         sessions: sessions.rows_affected(),
         scratch_tasks: scratch::sweep(hub, now).await?,
+        log_parts: log_parts::sweep(hub, now).await?,
         reservations: reservations.rows_affected(),
         log_messages: log_messages.rows_affected(),
         callbacks: callback::sweep(&hub.pool, now - hub.config.callbacks.keep).await?,
