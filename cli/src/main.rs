@@ -15,6 +15,7 @@ mod commands;
 mod config;
 mod failure;
 mod fetch;
+mod log_stream;
 mod output;
 mod poll;
 mod repo_wait;

@@ -11,7 +11,7 @@ use toji_protocol::{
     value::Value,
 };
 
-use crate::{output, session::Session};
+use crate::{log_stream::Text, output, session::Session};
 
 /// Bytes asked for at once.
 const PIECE: i64 = 256 * 1024;
@@ -20,6 +20,8 @@ const PIECE: i64 = 256 * 1024;
 #[derive(Default)]
 pub(crate) struct Tails {
     tails: BTreeMap<(TaskId, String), Tail>,
+    /// The attempt at each task that is streamed, and whether it was streamed before.
+    attempts: BTreeMap<TaskId, (i32, bool)>,
     /// The log whose lines were shown last: another one gets a title first.
     shown: Option<(TaskId, String)>,
 }
@@ -49,22 +51,62 @@ impl Tails {
         loop {
             let offset = self.tails.get(&key).map_or(0, |tail| tail.offset);
             let piece = piece(session, task, name, offset).await?;
-            let tail = self.tails.entry(key.clone()).or_default();
-            tail.offset += piece.len() as i64;
             let is_last = piece.is_empty();
-            tail.ended = ended && is_last;
-            let lines = tail.lines(piece, ended && is_last);
-            if !lines.is_empty() {
-                if self.shown.as_ref() != Some(&key) {
-                    output::say(&format!("==> {task} {name} <=="))?;
-                    self.shown = Some(key.clone());
-                }
-                output::say(&String::from_utf8_lossy(&lines))?;
-            }
+            let next = offset + piece.len() as i64;
+            self.show(&key, piece, next, ended && is_last)?;
             if is_last {
                 return Ok(());
             }
         }
+    }
+
+    /// Shows what a stream has told of a log. What it left out is asked for, what was shown before is not shown again.
+    pub(crate) async fn take(&mut self, session: &Session, task: TaskId, text: Text) -> anyhow::Result<()> {
+        let key = (task, text.log);
+        let (offset, next) = (i64::try_from(text.offset)?, i64::try_from(text.next)?);
+        if offset == 0 && next > 0 && !self.is_replayed(task) {
+            // it was replaced
+            self.tails.remove(&key);
+        }
+        let mut known = self.tails.get(&key).map_or(0, |tail| tail.offset);
+        if known < offset {
+            self.follow(session, task, &key.1, false).await?;
+            known = self.tails.get(&key).map_or(0, |tail| tail.offset);
+        }
+        if next <= known {
+            return Ok(());
+        }
+        // where bytes were no text, offsets in it are others
+        let new = text.text.as_bytes().get((known - offset).max(0) as usize..).unwrap_or_default().to_vec();
+        self.show(&key, new, next, false)
+    }
+
+    /// A builder's attempt at a task is told from its beginning: another's logs are others.
+    pub(crate) fn attempt(&mut self, task: TaskId, attempt: i32) {
+        match self.attempts.insert(task, (attempt, false)) {
+            Some((before, _)) if before == attempt => drop(self.attempts.insert(task, (attempt, true))),
+            Some(_) => self.forget(task),
+            None => {}
+        }
+    }
+
+    /// Whether the attempt at a task is told once more.
+    fn is_replayed(&self, task: TaskId) -> bool {
+        self.attempts.get(&task).is_some_and(|(_, is_replayed)| *is_replayed)
+    }
+
+    fn show(&mut self, key: &(TaskId, String), new: Vec<u8>, next: i64, ended: bool) -> anyhow::Result<()> {
+        let tail = self.tails.entry(key.clone()).or_default();
+        (tail.offset, tail.ended) = (next, ended);
+        let lines = tail.lines(new, ended);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if self.shown.as_ref() != Some(key) {
+            output::say(&format!("==> {} {} <==", key.0, key.1))?;
+            self.shown = Some(key.clone());
+        }
+        output::say(&String::from_utf8_lossy(&lines))
     }
 
     /// Something else was shown in between.
@@ -139,6 +181,11 @@ fn names(files: &Value) -> Vec<String> {
 /// Whether a task's file is a log.
 pub(crate) fn is_log(name: &str) -> bool {
     name.ends_with(".log")
+}
+
+/// Whether a log only says when the bytes of another came.
+pub(crate) fn is_timestamps(name: &str) -> bool {
+    name.ends_with("-ts.log")
 }
 
 #[cfg(test)]

@@ -20,11 +20,13 @@ use crate::{
 mod connect;
 mod download;
 mod error;
+mod events;
 mod retry;
 mod upload;
 
 pub use download::Download;
 pub use error::ClientError;
+pub use events::{Event, EventAnswer, Events};
 pub use retry::Retry;
 pub use upload::FileDigest;
 
