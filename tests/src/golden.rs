@@ -44,12 +44,18 @@ impl Golden {
         Self::new("ticks", release, &build)
     }
 
+    /// Says so many MiB, in lines that count.
+    pub fn chatty(release: u32, mib: u32) -> Self {
+        let build = format!("seq -f 'line %%012.0f of what is long' 1 {}\necho > chatty", u64::from(mib) << 15);
+        Self::new("chatty", release, &build)
+    }
+
     fn new(name: &'static str, release: u32, build: &str) -> Self {
         Self { name, release, build: build.to_owned(), preamble: "" }
     }
 
     /// All their names.
-    pub const NAMES: [&str; 5] = ["good", "fails-in-build", "needs-what-nobody-has", "sleeps", "ticks"];
+    pub const NAMES: [&str; 6] = ["good", "fails-in-build", "needs-what-nobody-has", "sleeps", "ticks", "chatty"];
 
     /// Its name-version-release.
     pub fn nvr(&self) -> String {

@@ -9,6 +9,7 @@
 
 mod database;
 mod events;
+mod front_door;
 mod golden;
 mod hub;
 mod postgres;
@@ -22,6 +23,7 @@ mod wait;
 
 pub use database::Database;
 pub use events::{Event, Events};
+pub use front_door::{FrontDoor, Streams};
 pub use golden::Golden;
 pub use hub::Hub;
 pub use postgres::Postgres;
