@@ -19,10 +19,10 @@ use crate::{
     failure::{Doing, TaskError},
     handlers::Handlers,
     hub::TaskHub,
-    logs::{Shipper, Source},
+    logs::{Shipper, Source, pack, packed_dir},
     process::Scope,
     subtask::Waits,
-    upload::{NamedFile, upload},
+    upload::{NamedFile, upload, upload_with_logs},
 };
 
 /// What the hub has told about this host.
@@ -155,12 +155,18 @@ impl TaskContext {
         W: Future<Output = Result<T, TaskError>>,
     {
         let dir = self.folder("logs")?;
-        let shipper = Shipper::start(self.hub.clone(), vec![Source { dir: dir.clone(), prefix: "" }]);
+        let shipper = self.ship(vec![Source { dir: dir.clone(), prefix: "" }]);
         let outcome = work(dir).await;
-        let logs = shipper.finish().await;
-        let uploaded = self.upload(&logs).await;
+        let packed = pack(shipper.finish().await, &packed_dir(self)).await;
+        let uploaded = upload_with_logs(&self.hub, &[], &packed).await;
         // What the task itself came to is told first.
         let outcome = outcome?;
         uploaded.map(|()| outcome)
+    }
+
+    /// Begins to watch the logs in these folders.
+    pub(crate) fn ship(&self, sources: Vec<Source>) -> Shipper {
+        let timestamps = self.machine.config.log_timestamps.then(|| self.dir.join("timestamps"));
+        Shipper::start(self.hub.clone(), sources, timestamps)
     }
 }

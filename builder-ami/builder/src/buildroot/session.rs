@@ -79,8 +79,7 @@ impl Session {
         let (plan, externals, brootid) = opening.await?;
         let origins = OriginsOf { hub: ctx.hub.clone(), plan: plan.clone(), externals };
         let root = make(ctx, plan, Arc::clone(&stages));
-        let timestamps = ctx.machine.config.log_timestamps.then(|| ctx.dir.join("timestamps"));
-        let shipper = Shipper::start(ctx.hub.clone(), root.logs(), timestamps);
+        let shipper = ctx.ship(root.logs());
         Ok(Self { hub: ctx.hub.clone(), brootid, root, stages, shipper, origins, recording: Mutex::default() })
     }
 
