@@ -40,7 +40,12 @@ pub fn client_upload(path: &str) -> String {
 
 /// One of Koji's 1 MiB pieces, until it is folded into a part of the object at `path`.
 pub fn upload_piece(path: &str, start: i64) -> String {
-    format!("work/.pieces/{path}/{start:016}")
+    format!("{}{start:016}", upload_pieces(path))
+}
+
+/// What the keys of an upload's pieces begin with.
+pub fn upload_pieces(path: &str) -> String {
+    format!("work/.pieces/{path}/")
 }
 
 /// A build's folder.

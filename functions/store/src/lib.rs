@@ -19,7 +19,7 @@ use aws_sdk_s3::{
     config::{Region, ResponseChecksumValidation},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
-pub use multipart::Part;
+pub use multipart::{Part, Unfinished};
 pub use object::{Object, PutOutcome};
 pub use packed_log::PackedLog;
 pub use read::{Read, ReadConditions, ReadOutcome};

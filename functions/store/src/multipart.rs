@@ -8,6 +8,7 @@ use aws_sdk_s3::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::{Result, Store, StoreError, object::presigning, packed_log};
@@ -19,6 +20,17 @@ pub struct Part {
     pub etag: String,
     /// Its SHA-256, lower-case hex.
     pub sha256: String,
+}
+
+/// An upload in parts that was begun, and neither completed nor given up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    /// What it is to become.
+    pub key: String,
+    /// Its id.
+    pub id: String,
+    /// When it began, to the second.
+    pub begun: DateTime<Utc>,
 }
 
 impl Store {
@@ -108,6 +120,28 @@ impl Store {
         match abort.send().await.map_err(|error| StoreError::new(key, error)) {
             Ok(_) | Err(StoreError::Missing(_)) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The uploads in parts below a prefix that nobody has ended.
+    ///
+    /// # Errors
+    /// When S3 cannot be reached or refuses.
+    pub async fn uploads(&self, prefix: &str) -> Result<Vec<Unfinished>> {
+        let mut found = Vec::new();
+        let (mut after_key, mut after_id) = (None, None);
+        loop {
+            let list = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(prefix);
+            let list = list.set_key_marker(after_key).set_upload_id_marker(after_id);
+            let page = list.send().await.map_err(|error| StoreError::new(prefix, error))?;
+            found.extend(page.uploads.unwrap_or_default().into_iter().filter_map(|upload| {
+                let begun = upload.initiated.and_then(|at| DateTime::from_timestamp(at.secs(), 0));
+                Some(Unfinished { key: upload.key?, id: upload.upload_id?, begun: begun? })
+            }));
+            if page.is_truncated != Some(true) {
+                return Ok(found);
+            }
+            (after_key, after_id) = (page.next_key_marker, page.next_upload_id_marker);
         }
     }
 }

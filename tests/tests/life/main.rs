@@ -26,5 +26,6 @@ mod signatures;
 mod signing;
 mod storm;
 mod subtasks;
+mod uploads;
 mod versions;
 mod world;

@@ -5,6 +5,7 @@
 
 mod log_parts;
 mod scratch;
+pub mod uploads;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
