@@ -90,12 +90,29 @@ impl Cloud {
         Ok(Self { s3: format!("http://127.0.0.1:{s3_port}"), sqs, keys, known: Some(known), stop, servers })
     }
 
+    /// Uses what another process serves from `dir`.
+    ///
+    /// # Errors
+    /// When nobody has ever served from there.
+    pub fn beside(dir: &Path) -> Result<Self> {
+        let file = dir.join("cloud.json");
+        let there = remembered(&file)?;
+        let there =
+            there.with_context(|| format!("{} is missing: start a front over this data first", file.display()))?;
+        let at = |port: u16| format!("http://127.0.0.1:{port}");
+        let keys = Keys::from_keys(there.access_key, there.secret, None);
+        Ok(Self::of_others(at(there.s3_port), at(there.sqs_port), keys))
+    }
+
     /// Uses an emulator at `endpoint`, which takes any keys.
     pub fn elsewhere(endpoint: &str) -> Self {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        let keys = Keys::from_keys("test", "test", None);
+        Self::of_others(endpoint.clone(), endpoint, Keys::from_keys("test", "test", None))
+    }
+
+    fn of_others(s3: String, sqs: String, keys: Keys) -> Self {
         let (stop, _) = watch::channel(false);
-        Self { s3: endpoint.clone(), sqs: endpoint, keys, known: None, stop, servers: JoinSet::new() }
+        Self { s3, sqs, keys, known: None, stop, servers: JoinSet::new() }
     }
 
     /// The bucket, which is made if there is none.
@@ -116,12 +133,16 @@ impl Cloud {
 
     /// The queues.
     pub async fn queues(&self) -> Queues {
-        let access = QueueAccess {
+        Queues::new(self.queue_access().client().await, QUEUE_PREFIX)
+    }
+
+    /// What opens all queues.
+    pub fn queue_access(&self) -> QueueAccess {
+        QueueAccess {
             endpoint: Some(self.sqs.clone()),
             region: REGION.to_owned(),
             credentials: Some(self.keys.clone()),
-        };
-        Queues::new(access.client().await, QUEUE_PREFIX)
+        }
     }
 
     /// Who gives builders their keys.
@@ -228,6 +249,18 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&file, "{").unwrap();
         assert!(remembered(&file).is_err());
+    }
+
+    #[tokio::test]
+    async fn others_use_it_from_beside() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Cloud::beside(dir.path()).err().unwrap().to_string();
+        assert!(error.contains("start a front"), "{error}");
+        let served = Cloud::serve(dir.path()).await.unwrap();
+        let store = served.store().await.unwrap();
+        store.put("a", "kept", "text/plain").await.unwrap();
+        let beside = Cloud::beside(dir.path()).unwrap();
+        assert_eq!(beside.store().await.unwrap().get("a").await.unwrap(), "kept");
     }
 
     #[tokio::test]

@@ -18,4 +18,4 @@ pub mod sqs;
 mod stop;
 mod work;
 
-pub use local::{Local, Settings};
+pub use local::{Local, Parts, Settings};

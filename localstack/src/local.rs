@@ -38,10 +38,24 @@ const FRESH: Duration = Duration::from_millis(500);
 /// How long Postgres may take to come up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What runs in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Parts {
+    /// Everything.
+    #[default]
+    All,
+    /// S3, SQS and the API.
+    Front,
+    /// What takes messages, and the passes, over the data of a front that runs.
+    Work,
+}
+
 /// How the whole is to be.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the API is served; port 0 = any.
+    /// What runs in this process.
+    pub parts: Parts,
+    /// Where the API is served; port 0 = any. For [`Parts::Work`], where the front serves it.
     pub listen: SocketAddr,
     /// Postgres. Its schema is brought up to date.
     pub database_url: String,
@@ -88,24 +102,30 @@ impl Local {
     /// # Errors
     /// When Postgres does not come up, a port is taken, or another process has the data.
     pub async fn start(settings: Settings) -> Result<Self> {
-        let listener = TcpListener::bind(settings.listen).await;
-        let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
-        let server_url = format!("http://{}", listener.local_addr()?);
-        let cloud = match &settings.aws_endpoint {
-            Some(endpoint) => Cloud::elsewhere(endpoint),
-            None => Cloud::serve(&settings.data).await?,
+        let listener = match settings.parts {
+            Parts::Work => None,
+            Parts::All | Parts::Front => {
+                let listener = TcpListener::bind(settings.listen).await;
+                Some(listener.with_context(|| format!("cannot listen on {}", settings.listen))?)
+            }
+        };
+        let address = listener.as_ref().map_or(Ok(settings.listen), TcpListener::local_addr)?;
+        let server_url = format!("http://{address}");
+        let cloud = match (&settings.aws_endpoint, settings.parts) {
+            (Some(endpoint), _) => Cloud::elsewhere(endpoint),
+            (None, Parts::Work) => Cloud::beside(&settings.data)?,
+            (None, Parts::All | Parts::Front) => Cloud::serve(&settings.data).await?,
         };
         let hub = hub(&settings, &cloud, &server_url).await?;
-        toji_hub::user::bootstrap_admin(&hub, &settings.admin, &settings.admin_token, Utc::now()).await?;
-
-        let mut router = toji_api::router_with_files(hub.clone()).merge(toji_logs::router(hub.store.clone()));
-        if let Some(folder) = &settings.demo_repo {
-            router = router.nest_service("/minidistro", ServeDir::new(folder));
-        }
         let (stop, _) = watch::channel(false);
         let mut parts = JoinSet::new();
-        parts.spawn(serve(listener, router, stop.subscribe()));
-        work(&mut parts, &hub, HttpFetch::new()?, postman(&settings)?, &stop);
+        if let Some(listener) = listener {
+            toji_hub::user::bootstrap_admin(&hub, &settings.admin, &settings.admin_token, Utc::now()).await?;
+            parts.spawn(serve(listener, router(&settings, &hub), stop.subscribe()));
+        }
+        if settings.parts != Parts::Front {
+            work(&mut parts, &hub, HttpFetch::new()?, postman(&settings)?, &stop);
+        }
         let (stop_builder, _) = watch::channel(false);
         let mut builder = JoinSet::new();
         if let Some(config) = settings.builder {
@@ -123,6 +143,14 @@ impl Local {
         while self.parts.join_next().await.is_some() {}
         self.hub.close().await;
         self.cloud.stop().await;
+    }
+}
+
+fn router(settings: &Settings, hub: &Hub) -> Router {
+    let router = toji_api::router_with_files(hub.clone()).merge(toji_logs::router(hub.store.clone()));
+    match &settings.demo_repo {
+        Some(folder) => router.nest_service("/minidistro", ServeDir::new(folder)),
+        None => router,
     }
 }
 
@@ -228,4 +256,6 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, 
     parts.spawn(repeat(hub.clone(), "repos", seconds(5), repos, stop.subscribe()));
     let sweep = |hub: Hub, now| async move { toji_hub::sweep::run_once(&hub, now).await };
     parts.spawn(repeat(hub.clone(), "sweep", seconds(60), sweep, stop.subscribe()));
+    let uploads = |hub: Hub, now| async move { toji_hub::sweep::uploads::run_once(&hub, now).await };
+    parts.spawn(repeat(hub.clone(), "uploads", seconds(600), uploads, stop.subscribe()));
 }

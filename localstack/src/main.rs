@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use clap::{Parser, Subcommand};
 use sqlx::PgPool;
 use toji_hub::tag::Quirks;
-use toji_local::{Local, Settings};
+use toji_local::{Local, Parts, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -35,6 +35,9 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Serve {
+    /// What runs in this process: everything; or only S3, SQS and the API; or, beside that, only what takes messages and the passes
+    #[arg(long, value_enum, default_value_t = Parts::All)]
+    parts: Parts,
     /// Where the API is served; port 0 picks one
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -104,6 +107,7 @@ async fn run(serve: Serve) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let settings = Settings {
+        parts: serve.parts,
         listen: serve.listen,
         database_url: serve.database_url,
         data: serve.data,

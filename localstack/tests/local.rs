@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 use chrono::Utc;
 use sqlx::PgPool;
 use toji_hub::tag::Quirks;
-use toji_local::{Local, Settings, cloud::Cloud};
+use toji_local::{Local, Parts, Settings, cloud::Cloud};
 use toji_protocol::{
     client::Client,
     id::{ChannelId, HostId},
@@ -27,6 +27,7 @@ async fn settings(pool: &PgPool, data: &Path) -> Settings {
         url.split_once('?').map_or((url.as_str(), String::new()), |(place, options)| (place, format!("?{options}")));
     let (server, _) = place.rsplit_once('/').unwrap();
     Settings {
+        parts: Parts::All,
         listen: ([127, 0, 0, 1], 0).into(),
         database_url: format!("{server}/{database}{options}"),
         data: data.to_owned(),
