@@ -73,11 +73,15 @@ pub struct Waiting {
 
 /// The tasks that the host may take now, best first, of a line in Koji's order.
 pub fn takeable<'a>(load: &Load, line: &'a [Waiting], now: DateTime<Utc>) -> Vec<&'a Waiting> {
+    takeable_by(PATIENCE, load, line, now)
+}
+
+fn takeable_by<'a>(patience: TimeDelta, load: &Load, line: &'a [Waiting], now: DateTime<Utc>) -> Vec<&'a Waiting> {
     let mut found = Vec::new();
     for task in line {
         if task.is_assigned || load.fits(task.weight) {
             found.push(task);
-        } else if now - task.since > PATIENCE {
+        } else if now - task.since > patience {
             break;
         }
     }
@@ -285,6 +289,9 @@ async fn open(
     })
     .transpose()
 }
+
+#[cfg(test)]
+mod simulation;
 
 #[cfg(test)]
 mod tests {
