@@ -7,13 +7,15 @@ use serde_json::json;
 use toji_protocol::{
     id::{Ref, TaskId},
     method::{
-        OneOrMany,
+        OneOrMany, QueryOpts,
         host::GetHost,
+        scheduler::GetLogMessages,
         task::{AttemptUsage, GetTaskDescendents, GetTaskInfo, GetTaskUsage, TaskInfo},
         user::GetUser,
     },
     state::TaskState,
     task::build::result_path,
+    value::Value,
 };
 
 use super::download_build::of_task;
@@ -40,6 +42,8 @@ struct Info {
     host: Option<String>,
     fault: Option<String>,
     builds: Vec<String>,
+    /// What the scheduler has said of it last, while it waits.
+    waits: Option<String>,
     /// What its last attempt took.
     usage: Option<AttemptUsage>,
     files: Vec<String>,
@@ -109,10 +113,11 @@ impl Info {
         let builds =
             if task.method == "build" { session.call(&of_task(task.id)).await?.into_rows() } else { Vec::new() };
         let builds = builds.iter().map(|build| format!("{} ({})", build.nvr, build.build_id)).collect();
+        let waits = if task.state == TaskState::Free { scheduled(session, task.id).await? } else { None };
         let usage = session.call(&GetTaskUsage { task_id: task.id }).await?.pop();
         let mut files = task_log::files(session, task.id).await?;
         files.sort();
-        Ok(Self { owner, host: host.map(|host| host.name), fault, builds, usage, files, task })
+        Ok(Self { owner, host: host.map(|host| host.name), fault, builds, waits, usage, files, task })
     }
 
     fn text(&self, topurl: &str, verbose: bool) -> String {
@@ -144,6 +149,9 @@ impl Info {
         if let Some(host) = &self.host {
             lines.push(format!("Host: {host}"));
         }
+        if let Some(waits) = &self.waits {
+            lines.push(format!("Waits: {waits}"));
+        }
         if let Some(usage) = &self.usage {
             lines.push(format!("Took: {}", took(usage)));
         }
@@ -161,6 +169,19 @@ impl Info {
         }
         lines.join("\n")
     }
+}
+
+/// What the scheduler has said of a task last.
+async fn scheduled(session: &Session, task: TaskId) -> anyhow::Result<Option<String>> {
+    let clauses = json!([["task_id", task]]);
+    let opts = QueryOpts { order: Some("-id".to_owned()), limit: Some(1), ..QueryOpts::default() };
+    let ask = GetLogMessages {
+        clauses: Some(serde_json::from_value(clauses)?),
+        fields: Some(OneOrMany::One("msg".to_owned())),
+        opts: Some(opts),
+    };
+    let said = session.call(&ask).await?.into_rows().pop();
+    Ok(said.and_then(|said| said.get("msg").and_then(Value::as_str).map(str::to_owned)))
 }
 
 /// What an attempt took, as far as its builder told.
@@ -194,6 +215,7 @@ mod tests {
             host: Some("builder1".to_owned()),
             fault: Some("error building package; see build.log".to_owned()),
             builds: Vec::new(),
+            waits: None,
             usage: Some(
                 serde_json::from_value(json!({"attempt": 2, "host_id": 3, "outcome": "failed", "seconds": 75.25,
                     "cpu_seconds": 12.34, "peak_memory": 3 << 20, "read_bytes": null, "uploaded_bytes": 1536}))

@@ -165,3 +165,26 @@ async fn what_a_crash_left_in_the_outbox_is_sent(pool: PgPool) {
     assert_eq!(sent, ["0", "1", "2"]);
     assert_eq!(world.count("SELECT count(*) FROM outbox").await, 0);
 }
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn a_task_that_no_host_may_take_says_so_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let host = world.host("one", &["x86_64"], 2.0, &["m"]).await;
+    world.make("m", json!({"arch": "x86_64"}), start()).await;
+    let lonely = world.make("m", json!({"arch": "s390x"}), start()).await;
+    let unplaced = async |after: i64| {
+        toji_hub::task::rescue::run_once(&world.hub, start() + seconds(after)).await.unwrap().unplaced
+    };
+    assert_eq!(unplaced(10).await, 0, "a host may just be coming");
+    assert_eq!((unplaced(11).await, unplaced(12).await), (1, 0));
+    let said = async || {
+        let asked = json!({"clauses": [["task_id", lonely]], "fields": ["msg"]});
+        world.ok("scheduler.getLogMessages", asked).await
+    };
+    let why = "No enabled host takes m tasks for s390x in channel default";
+    assert_eq!(said().await, json!([{"msg": why}]));
+    // the other one has a host until that is disabled
+    world.ok("disableHost", json!({"hostname": "one"})).await;
+    assert_eq!(unplaced(13).await, 1);
+    assert_eq!(host.claim(&world, &new_id(), None, start() + seconds(14)).await.id(), None);
+}

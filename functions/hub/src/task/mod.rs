@@ -25,6 +25,7 @@ pub mod rescue;
 mod show;
 pub(crate) mod sql;
 pub(crate) mod subtask;
+mod unplaced;
 
 pub use admin::resubmit;
 pub use cancel::cancel;

@@ -13,7 +13,7 @@ use toji_protocol::{
     xmlrpc,
 };
 
-use super::{advance_parent, ring};
+use super::{advance_parent, ring, unplaced};
 use crate::{Hub, Result, buildroot, call::Cx, callback::tell, error::FaultCode, scheduler::log};
 
 /// A bell, or the coordinator, gets this long before the sweep steps in.
@@ -36,6 +36,8 @@ pub struct Rescued {
     pub advanced: usize,
     /// Buildroots of ended tasks.
     pub buildroots: usize,
+    /// Tasks that no host may take, and of which it was not said yet.
+    pub unplaced: usize,
 }
 
 /// Runs the pass once.
@@ -51,6 +53,7 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Rescued> {
         rung: ring_again(hub, now).await?,
         advanced: advance_again(hub, now).await?,
         buildroots: buildroot::expire_of_ended_tasks(hub, now).await?,
+        unplaced: unplaced::note(hub, now).await?,
     })
 }
 
