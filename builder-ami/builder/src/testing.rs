@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -70,6 +71,8 @@ struct HubState {
     result: Mutex<Result<Json_, String>>,
     /// Tokens that count.
     token: Mutex<String>,
+    /// For how long repos are away from the first question on, and until when that is.
+    away: Mutex<(Duration, Option<Instant>)>,
 }
 
 /// Chooses how TLS is spoken, which every client wants to know first.
@@ -181,6 +184,7 @@ impl FakeHub {
             refused: Mutex::default(),
             result: Mutex::new(Ok(json!(null))),
             token: Mutex::new("first".to_owned()),
+            away: Mutex::default(),
         });
         fs::create_dir_all(&state.work).unwrap();
         let routes = Router::new()
@@ -237,6 +241,11 @@ impl FakeHub {
         *self.state.result.lock().unwrap() = result;
     }
 
+    /// Has repos be away for this long, once somebody asks for one.
+    pub(crate) fn close_repos(&self, lasts: Duration) {
+        *self.state.away.lock().unwrap() = (lasts, None);
+    }
+
     /// A path below `work/`.
     pub(crate) fn work(&self, path: &str) -> PathBuf {
         self.state.work.join(path)
@@ -276,6 +285,12 @@ impl HubState {
             assert_eq!(text.len() as u64, size);
             fs::write(path, text).unwrap();
         }
+    }
+
+    fn repos_are_away(&self) -> bool {
+        let mut away = self.away.lock().unwrap();
+        let lasts = away.0;
+        Instant::now() < *away.1.get_or_insert_with(|| Instant::now() + lasts)
     }
 
     /// How often a method was told.
@@ -461,6 +476,7 @@ async fn files(State(hub): State<Arc<HubState>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let file = match path.strip_prefix("/kojifiles/work/") {
         Some(rest) => hub.work.join(rest),
+        None if hub.repos_are_away() => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         None => match path.split_once("/x86_64/") {
             Some((_, rest)) => hub.distro.join("x86_64").join(decoded(rest)),
             None => return StatusCode::NOT_FOUND.into_response(),

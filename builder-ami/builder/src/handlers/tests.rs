@@ -39,6 +39,15 @@ fn build_request(pkg: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn repos_that_are_away_are_waited_for() {
+    let Some(lab) = Lab::new().await else { return };
+    lab.hub.close_repos(Duration::from_secs(3));
+    build(&lab, 7, &spec("", "true")).await.unwrap();
+    let log = fs::read_to_string(lab.hub.work("tasks/7/7/root.log")).unwrap();
+    assert!(log.contains("the repo is out of reach; trying again in 1 s"), "{log}");
+}
+
+#[tokio::test]
 async fn from_an_upload_to_rpms() {
     let Some(lab) = Lab::new().await else { return };
     let uploaded = lab.srpm(&spec("BuildRequires: make >= 1, /usr/bin/patch\n", "echo \"dist is %{dist}, CC is $CC\""));
