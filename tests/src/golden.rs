@@ -23,6 +23,11 @@ impl Golden {
         Self::new("good", release, "echo brewing > good")
     }
 
+    /// Builds, in no time, one RPM for all machines.
+    pub fn noarch(release: u32) -> Self {
+        Self { preamble: "BuildArch: noarch", ..Self::new("noarch", release, "echo brewing > noarch") }
+    }
+
     /// Its `%build` says why, and fails.
     pub fn fails_in_build(release: u32) -> Self {
         Self::new("fails-in-build", release, "echo 'error: the yeast is dead' >&2\nexit 3")
@@ -33,9 +38,24 @@ impl Golden {
         Self { preamble: "BuildRequires: unobtainium >= 7", ..Self::new("needs-what-nobody-has", release, "true") }
     }
 
+    /// The same with further lines of the preamble, such as `ExclusiveArch: aarch64`.
+    pub fn with(self, preamble: &'static str) -> Self {
+        Self { preamble, ..self }
+    }
+
     /// Builds after a while: it runs `sleep` with this number of seconds, by whose odd form the process is known.
     pub fn sleeps(release: u32, seconds: &str) -> Self {
         Self::new("sleeps", release, &format!("echo asleep\nsleep {seconds}\necho awake > sleeps"))
+    }
+
+    /// Never ends by itself, and starts five that try to get away: in a session of their own, deaf to the end of it, and orphaned.
+    pub fn runs_away(release: u32, seconds: &str) -> Self {
+        let build = format!(
+            "setsid sleep {seconds}1 &\nnohup sleep {seconds}2 >/dev/null 2>&1 &\n\
+             (setsid sh -c 'sleep {seconds}3 & exec sleep {seconds}4' &)\n\
+             sh -c 'trap \"\" TERM HUP; env -i /usr/bin/setsid /usr/bin/sleep {seconds}5 &'\nsleep {seconds}6"
+        );
+        Self::new("runs-away", release, &build)
     }
 
     /// Says what time it is, five times a second: `tick 1 1795288271.123456789` and so on.
@@ -55,7 +75,8 @@ impl Golden {
     }
 
     /// All their names.
-    pub const NAMES: [&str; 6] = ["good", "fails-in-build", "needs-what-nobody-has", "sleeps", "ticks", "chatty"];
+    pub const NAMES: [&str; 8] =
+        ["good", "noarch", "fails-in-build", "needs-what-nobody-has", "sleeps", "runs-away", "ticks", "chatty"];
 
     /// Its name-version-release.
     pub fn nvr(&self) -> String {

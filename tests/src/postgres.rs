@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::wait::{SOON, until};
 
 /// The user that runs it when we are root: Postgres refuses to be run by root.
 const USER: &str = "postgres";
@@ -26,6 +29,18 @@ impl Postgres {
     /// # Panics
     /// When Postgres is not installed or does not start.
     pub fn start() -> Self {
+        Self::with("fsync = off\n")
+    }
+
+    /// Makes a cluster that bears being killed, and starts it.
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    pub fn durable() -> Self {
+        Self::with("fsync = on\nsynchronous_commit = on\nfull_page_writes = on\n")
+    }
+
+    fn with(durability: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("toji-pg-").tempdir().expect("a folder can be made");
         if rustix::process::geteuid().is_root() {
             let chown = Command::new("chown").arg(USER).arg(dir.path()).status();
@@ -37,7 +52,7 @@ impl Postgres {
         let data = postgres.data();
         postgres.run("initdb", &["-D", &data, "-U", "toji", "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "-N"]);
         let settings =
-            format!("port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n");
+            format!("port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n{durability}");
         let file = Path::new(&data).join("postgresql.auto.conf");
         fs::write(file, settings).expect("settings can be written");
         postgres.resume();
@@ -59,6 +74,27 @@ impl Postgres {
     /// When it does not stop.
     pub fn stop(&self) {
         self.run("pg_ctl", &["-D", &self.data(), "-m", "fast", "-w", "stop"]);
+    }
+
+    /// Kills it with SIGKILL: the server, and all that it has started. Nothing is written down any more.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub async fn kill(&self) {
+        let file = Path::new(&self.data()).join("postmaster.pid");
+        let text = fs::read_to_string(file).expect("Postgres runs");
+        let server: i32 = text.lines().next().and_then(|line| line.parse().ok()).expect("its file names the process");
+        let server = Pid::from_raw(server).expect("a process has a number");
+        // Halted, it starts no more of them. They would notice its end, but only in a moment, and a new server waits for them.
+        kill_process(server, Signal::STOP).expect("Postgres runs");
+        let children = children_of(server.as_raw_nonzero().get()).into_iter().filter_map(Pid::from_raw);
+        let doomed: Vec<Pid> = std::iter::once(server).chain(children).collect();
+        for pid in &doomed {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        // until somebody has reaped the server, its number is taken, and a new one believes that it runs
+        let gone = async || doomed.iter().all(|pid| parent_of(pid.as_raw_nonzero().get()).is_none()).then_some(());
+        until("Postgres's end", SOON, gone).await;
     }
 
     fn data(&self) -> String {
@@ -104,6 +140,21 @@ pub(crate) fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let mut ports = std::iter::repeat_with(|| rand::random_range(20_000..32_000)).take(1000);
     ports.find(is_free).expect("a port is free")
+}
+
+/// The processes whose parent is this one.
+fn children_of(parent: i32) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_child = |pid: &i32| parent_of(*pid) == Some(parent);
+    pids.filter(is_child).collect()
+}
+
+/// A process's parent.
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // the name stands in brackets, and may hold anything; the state comes next
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn newest() -> PathBuf {

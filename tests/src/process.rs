@@ -30,6 +30,23 @@ impl Daemon {
         Self { child, log: log.to_owned() }
     }
 
+    /// SIGSTOP: it holds what it has, and does nothing.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT: it goes on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            // it may have ended by itself
+            let _ = kill_process(pid, signal);
+        }
+    }
+
     /// SIGKILL: it has no time for last words.
     pub fn kill(&mut self) {
         // it may have ended by itself
@@ -40,10 +57,8 @@ impl Daemon {
     /// SIGTERM, and SIGKILL for one that does not end in time.
     #[expect(clippy::disallowed_methods, reason = "called where a test ends, and on no runtime's thread")]
     pub fn terminate(&mut self, patience: Duration) {
-        if let Some(pid) = Pid::from_raw(self.child.id() as i32)
-            && self.is_running()
-        {
-            let _ = kill_process(pid, Signal::TERM);
+        if self.is_running() {
+            self.signal(Signal::TERM);
         }
         let begun = Instant::now();
         while self.is_running() && begun.elapsed() < patience {

@@ -29,6 +29,11 @@ pub const ADMIN: &str = "admin";
 /// The first admin's token.
 pub const TOKEN: &str = "a-token-for-tests";
 
+mod messages;
+mod parts;
+
+pub use parts::{Part, names_in};
+
 /// How the system is to be.
 #[derive(Clone, Debug)]
 pub struct Wishes {
@@ -40,11 +45,25 @@ pub struct Wishes {
     pub postgres: Option<String>,
     /// Hooks, webhooks and added methods: the text of their file.
     pub hooks: Option<String>,
+    /// What takes messages, and the passes, in a process of its own.
+    pub is_split: bool,
+    /// What each builder claims to be; the machine's own architecture where nothing is said.
+    pub arches: Vec<&'static str>,
+    /// The folder with the distribution that is built in; `TOJI_TEST_MINIDISTRO`'s unless said.
+    pub distribution: Option<PathBuf>,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { builders: 1, lease: 4, postgres: None, hooks: None }
+        Self {
+            builders: 1,
+            lease: 4,
+            postgres: None,
+            hooks: None,
+            is_split: false,
+            arches: Vec::new(),
+            distribution: None,
+        }
     }
 }
 
@@ -75,8 +94,12 @@ pub struct System {
     pub builder: BuilderProgram,
     lease: u32,
     hooks: Option<String>,
+    is_split: bool,
+    arches: Vec<&'static str>,
+    distribution: PathBuf,
     port: u16,
     server: Option<Daemon>,
+    worker: Option<Daemon>,
     builders: Vec<Option<Daemon>>,
     dir: TempDir,
 }
@@ -105,12 +128,19 @@ impl System {
             builder: BuilderProgram::default(),
             lease: wishes.lease,
             hooks: wishes.hooks,
+            is_split: wishes.is_split,
+            arches: wishes.arches,
+            distribution: wishes.distribution.unwrap_or_else(distribution),
             port,
             server: None,
+            worker: None,
             builders,
             dir,
         };
         system.start_server().await;
+        if system.is_split {
+            system.start_worker();
+        }
         system.set_up_tags().await;
         for n in 0..wishes.builders {
             system.start_builder(n).await;
@@ -145,15 +175,7 @@ impl System {
     /// # Panics
     /// When it ends instead.
     pub async fn start_server(&mut self) {
-        let repos = env::var_os("TOJI_TEST_MINIDISTRO").expect("TOJI_TEST_MINIDISTRO is set");
-        let mut command = self.program("toji-local");
-        command.args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--admin", ADMIN]);
-        command.args(["--lease-seconds", &self.lease.to_string()]);
-        command.arg("--data").arg(self.dir().join("data")).arg("--demo-repo").arg(repos);
-        if let Some(hooks) = &self.hooks {
-            command.env("TOJI_HOOKS", hooks);
-        }
-        command.env("TOJI_ADMIN_TOKEN", TOKEN).env("DATABASE_URL", &self.database.url);
+        let mut command = self.local(if self.is_split { "front" } else { "all" });
         let mut server = Daemon::start(&mut command, &self.dir().join("toji-local.log"));
         let once = self.hub.client.clone().with_retry(Retry::NEVER);
         let once = Hub { client: once };
@@ -163,6 +185,18 @@ impl System {
         })
         .await;
         self.server = Some(server);
+    }
+
+    fn local(&self, parts: &str) -> Program {
+        let mut command = self.program("toji-local");
+        command.args(["serve", "--parts", parts, "--listen", &format!("127.0.0.1:{}", self.port), "--admin", ADMIN]);
+        command.args(["--lease-seconds", &self.lease.to_string()]);
+        command.arg("--data").arg(self.dir().join("data")).arg("--demo-repo").arg(&self.distribution);
+        if let Some(hooks) = &self.hooks {
+            command.env("TOJI_HOOKS", hooks);
+        }
+        command.env("TOJI_ADMIN_TOKEN", TOKEN).env("DATABASE_URL", &self.database.url);
+        command
     }
 
     /// Kills the server with SIGKILL.
@@ -200,7 +234,7 @@ impl System {
     pub async fn start_builder(&mut self, n: usize) {
         let name = builder_name(n);
         let state = self.dir().join(&name);
-        let arch = env::consts::ARCH;
+        let arch = self.arches.get(n).copied().unwrap_or(env::consts::ARCH);
         let settings = format!(
             "server = {:?}\nname = {name:?}\nstate_dir = {state:?}\narches = [{arch:?}]\nbuildroot = \"bwrap\"\n\
              minspace = 256\nmax_load = 0.0\nmin_memory = 32\n{}\n",
@@ -293,9 +327,13 @@ impl System {
 
     /// Runs plain dnf, which knows of toji only the address of a tag's newest repo.
     pub async fn dnf(&self, tag: &str, arguments: &[&str]) -> Said {
-        let arch = env::consts::ARCH;
+        self.dnf_for(env::consts::ARCH, tag, arguments).await
+    }
+
+    /// The same for another architecture.
+    pub async fn dnf_for(&self, arch: &str, tag: &str, arguments: &[&str]) -> Said {
         let cache = self.dir().join("dnf-cache");
-        let repo = format!("e2e,{}/kojifiles/repos/{tag}/latest/{arch}", self.url);
+        let repo = format!("e2e-{arch},{}/kojifiles/repos/{tag}/latest/{arch}", self.url);
         let mut command = Command::new("dnf");
         command.args(["-q", "--refresh", "--setopt=reposdir=/dev/null", "--setopt=plugins=0"]);
         command.arg(format!("--setopt=cachedir={}", cache.display()));
@@ -314,7 +352,11 @@ impl System {
 
     async fn set_up_tags(&self) {
         let hub = &self.hub;
-        let arch = env::consts::ARCH;
+        let mut arches = self.arches.clone();
+        arches.push(env::consts::ARCH);
+        arches.sort_unstable();
+        arches.dedup();
+        let arch = arches.join(" ");
         for (tag, parent) in [("demo", json!(null)), ("demo-build", json!("demo"))] {
             hub.call("createTag", json!({ "name": tag, "arches": arch, "parent": parent })).await;
         }
@@ -332,6 +374,11 @@ impl System {
     }
 }
 
+/// The folder with the mini distribution.
+pub(crate) fn distribution() -> PathBuf {
+    env::var_os("TOJI_TEST_MINIDISTRO").expect("TOJI_TEST_MINIDISTRO is set").into()
+}
+
 fn builder_name(n: usize) -> String {
     format!("builder-{n}")
 }
@@ -339,7 +386,7 @@ fn builder_name(n: usize) -> String {
 impl Drop for System {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for daemon in self.server.iter().chain(self.builders.iter().flatten()) {
+            for daemon in self.server.iter().chain(&self.worker).chain(self.builders.iter().flatten()) {
                 eprintln!("{}", daemon.last_words());
             }
         }
@@ -347,8 +394,8 @@ impl Drop for System {
         for builder in self.builders.iter_mut().flatten() {
             builder.terminate(Duration::from_secs(15));
         }
-        if let Some(server) = &mut self.server {
-            server.terminate(Duration::from_secs(10));
+        for part in self.worker.iter_mut().chain(&mut self.server) {
+            part.terminate(Duration::from_secs(10));
         }
         traces::clear(self.dir.path());
     }

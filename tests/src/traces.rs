@@ -14,6 +14,13 @@ pub fn is_running(marker: &str) -> bool {
     processes().any(|(_, proc)| contains(&fs::read(proc.join("cmdline")).unwrap_or_default(), marker))
 }
 
+/// How many processes run whose first argument begins with this.
+pub fn running(marker: &str) -> usize {
+    let is_it =
+        |line: &[u8]| line.split(|byte| *byte == 0).nth(1).is_some_and(|first| first.starts_with(marker.as_bytes()));
+    processes().filter(|(_, proc)| is_it(&fs::read(proc.join("cmdline")).unwrap_or_default())).count()
+}
+
 /// Kills all processes that belong to a folder: by their environment, or by what their root is. Then unmounts what is
 /// mounted in it.
 pub(crate) fn clear(dir: &Path) {
@@ -26,12 +33,31 @@ pub(crate) fn clear(dir: &Path) {
             let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::KILL));
         }
     }
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let points: Vec<&str> = mounts.lines().filter_map(|line| line.split(' ').nth(4)).collect();
     // later mounts lie above earlier ones
-    for point in points.iter().rev().filter(|point| Path::new(point).starts_with(dir)) {
+    for point in mounts_below(dir).iter().rev() {
         let _ = Command::new("umount").arg("--lazy").arg(point).stderr(Stdio::null()).status();
     }
+}
+
+/// What is mounted below a folder, in order.
+pub(crate) fn mounts_below(dir: &Path) -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points.filter(|point| Path::new(point).starts_with(dir)).map(str::to_owned).collect()
+}
+
+/// The command lines of what a builder with this state folder has started: by the mark that it gives them, or by their root.
+pub(crate) fn started_by(state_dir: &Path) -> Vec<String> {
+    let mark = format!("TOJI_BUILDER_TASK={}:", state_dir.display());
+    let is_of_it = |proc: &Path| {
+        contains(&fs::read(proc.join("environ")).unwrap_or_default(), mark.as_bytes())
+            || fs::read_link(proc.join("root")).is_ok_and(|root| root.starts_with(state_dir))
+    };
+    let command = |proc: &Path| {
+        let line = fs::read(proc.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned()
+    };
+    processes().filter(|(_, proc)| is_of_it(proc)).map(|(pid, proc)| format!("{pid} {}", command(&proc))).collect()
 }
 
 fn processes() -> impl Iterator<Item = (i32, PathBuf)> {

@@ -11,6 +11,7 @@ mod builder_tasks;
 mod cancel;
 mod closed_logs;
 mod commands;
+mod crashes;
 mod good_build;
 mod hooks;
 mod live_logs;
