@@ -23,4 +23,5 @@ mod stock_client;
 mod stock_gc;
 mod stock_kojira;
 mod transcripts;
+mod two_arches;
 mod watch_logs;
