@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::{
+    fs::{IFlags, Mode, OFlags},
+    mount::{MountFlags, UnmountFlags},
+};
 
 /// Mounts `upper` over `lower` at `at`; `work` is the kernel's. Paths hold no colons or commas (the settings see to it).
 pub(crate) fn overlay(lower: &Path, upper: &Path, work: &Path, at: &Path) -> io::Result<()> {
@@ -74,10 +77,15 @@ pub(crate) async fn delete(dir: PathBuf) {
     let shown = dir.display().to_string();
     let deleted = tokio::task::spawn_blocking(move || {
         unmount_below(&dir);
-        match std::fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        let gone = match std::fs::remove_dir_all(&dir) {
+            // Files may be marked as never to be changed, which stops even root.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                make_mutable(&dir);
+                std::fs::remove_dir_all(&dir)
+            }
+            gone => gone,
+        };
+        gone.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     });
     match deleted.await.map_err(io::Error::other) {
         Ok(Ok(())) => {}
@@ -85,9 +93,49 @@ pub(crate) async fn delete(dir: PathBuf) {
     }
 }
 
+/// Takes the marks away that `chattr +i` and `+a` make. What cannot be marked is passed over; links are not followed.
+fn make_mutable(path: &Path) {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return };
+    if meta.is_dir() || meta.is_file() {
+        let marks = rustix::fs::open(path, flags, Mode::empty())
+            .and_then(|file| rustix::fs::ioctl_getflags(&file).map(|marks| (file, marks)));
+        let fixed = IFlags::IMMUTABLE | IFlags::APPEND;
+        if let Some((file, marks)) = marks.ok().filter(|(_, marks)| marks.intersects(fixed))
+            && let Err(error) = rustix::fs::ioctl_setflags(file, marks.difference(fixed))
+        {
+            tracing::warn!(%error, path = %path.display(), "cannot take the mark away that keeps it from being deleted");
+        }
+    }
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            make_mutable(&entry.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_marked_is_deleted_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = dir.path().join("tree");
+        std::fs::create_dir_all(tree.join("a")).unwrap();
+        std::fs::write(tree.join("a/b"), "").unwrap();
+        std::os::unix::fs::symlink("/nowhere", tree.join("a/link")).unwrap();
+        for (mark, path) in [("+a", "a/b"), ("+i", "a")] {
+            let marked = std::process::Command::new("chattr").arg(mark).arg(tree.join(path)).status();
+            if !marked.is_ok_and(|status| status.success()) {
+                eprintln!("skipped: files cannot be marked here");
+                return;
+            }
+        }
+        assert!(std::fs::remove_dir_all(&tree).is_err());
+        delete(tree.clone()).await;
+        assert!(!tree.exists());
+    }
 
     #[test]
     fn mount_points() {
