@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
             let (said, code) = failure::explain(&error);
             if let Some(said) = said {
                 // Nobody is left to tell when this fails, too.
-                let _ = writeln!(std::io::stderr(), "toji: {said}");
+                let _ = writeln!(std::io::stderr(), "toji: {}", output::harmless(&said));
             }
             ExitCode::from(code)
         }

@@ -1,6 +1,9 @@
 //! What is printed, and in which columns.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, IsTerminal, Write},
+};
 
 use toji_protocol::time::Time;
 
@@ -10,6 +13,7 @@ use toji_protocol::time::Time;
 /// When nobody reads it any more: the program then ends as if by SIGPIPE.
 pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
+    let text = if out.is_terminal() { harmless(text) } else { text.into() };
     out.write_all(text.as_bytes())?;
     if !text.is_empty() && !text.ends_with('\n') {
         out.write_all(b"\n")?;
@@ -20,7 +24,30 @@ pub(crate) fn say(text: &str) -> anyhow::Result<()> {
 /// Tells on standard error what does not stop the program.
 pub(crate) fn warn(text: &str) {
     // There is nowhere else to tell it.
-    let _ = writeln!(io::stderr(), "toji: {text}");
+    let _ = writeln!(io::stderr(), "toji: {}", harmless(text));
+}
+
+/// A text without what a terminal would obey: `^[` instead of an escape, as `cat -v` writes it. Logs and names are other people's, and
+/// could hide lines, rename the window or worse.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    // A carriage return before a line's end does nothing.
+    let text = text.replace("\r\n", "\n");
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match u32::from(char) {
+            code @ (0..0x20 | 0x7f) if obeyed(char) => {
+                shown.push('^');
+                shown.extend(char::from_u32(code ^ 0x40));
+            }
+            code if obeyed(char) => shown.push_str(&format!("<{code:02X}>")),
+            _ => shown.push(char),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// A listing in Koji's layout: left-aligned columns of at least the given width, two blanks between them.
@@ -100,6 +127,13 @@ mod tests {
         longer-than-that-1-1  you
         ");
         assert!(table.text(true).starts_with("a-1-1"));
+    }
+
+    #[test]
+    fn terminals_are_not_told_what_to_do() {
+        assert!(matches!(harmless("a\tb\n酒\n"), Cow::Borrowed(_)));
+        assert_eq!(harmless("\u{1b}]0;root\u{7}\u{1b}[2J\rb\r\n"), "^[]0;root^G^[[2J^Mb\n");
+        assert_eq!(harmless("a\u{9b}31m\u{7f}"), "a<9B>31m^?");
     }
 
     #[test]
