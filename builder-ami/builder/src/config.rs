@@ -11,6 +11,9 @@ use crate::scm::AllowList;
 /// The environment variable with the token that enrols a new builder.
 pub const ENROL_TOKEN: &str = "TOJI_ENROL_TOKEN";
 
+/// With fewer, a `make` with a compiler does not get far.
+const LEAST_PROCESSES: u64 = 64;
+
 /// A builder's settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +93,26 @@ pub struct Config {
     /// Commands in chroots.
     #[serde(default)]
     pub runroot: RunrootSettings,
+    /// What one task may take.
+    #[serde(default)]
+    pub limits: LimitSettings,
+}
+
+/// What one task may take. It fails when it takes more.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Processes and threads at once.
+    pub processes: u64,
+    /// MiB of memory; 0 = as much as there is.
+    pub memory: u64,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        // Far above what builds need, and as far below what a machine bears: it has 32768 processes at the least.
+        Self { processes: 8192, memory: 0 }
+    }
 }
 
 /// Machines of EC2.
@@ -338,6 +361,9 @@ impl Config {
                  them its processes",
             );
         }
+        if self.limits.processes < LEAST_PROCESSES {
+            return senseless("limits.processes", &format!("must be at least {LEAST_PROCESSES}"));
+        }
         if !self.state_dir.is_absolute() {
             return senseless("state_dir", "must be an absolute path");
         }
@@ -436,6 +462,7 @@ mod tests {
             ("max_load = -1.0", "'max_load' must be 0 or more"),
             ("[ec2]\nmetadata = '169.254.169.254'", "'ec2.metadata' must begin with http://"),
             ("[failed]\nkept = 1", "kept"),
+            ("[limits]\nprocesses = 5", "'limits.processes' must be at least 64"),
             ("[mock]\nisolation = 'simple'", "'mock.isolation' can only be 'nspawn'"),
             ("[scm]\nuse_config = false", "'scm' asks neither"),
             ("[scm]\nallowed = ['nohost']", "nohost"),

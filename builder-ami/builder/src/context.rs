@@ -20,7 +20,7 @@ use crate::{
     handlers::Handlers,
     hub::TaskHub,
     logs::{Shipper, Source, pack, packed_dir},
-    process::Scope,
+    process::{Groups, Scope},
     subtask::Waits,
     upload::{NamedFile, upload, upload_with_logs},
 };
@@ -72,6 +72,15 @@ impl Machine {
             restart: watch::Sender::new(false),
             facts: RwLock::default(),
         }
+    }
+
+    /// The same, with control groups for its tasks; without any, with the limit that there is instead.
+    pub(crate) fn grouped(mut self, groups: Option<Arc<Groups>>) -> Self {
+        self.scope = match groups {
+            Some(groups) => self.scope.grouped(&groups),
+            None => self.scope.with_most_of_user(self.config.limits.processes),
+        };
+        self
     }
 
     /// What the hub has told about this host.

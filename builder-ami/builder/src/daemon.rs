@@ -140,8 +140,8 @@ pub async fn run(
 
 async fn begin(config: Config, mut handlers: Handlers) -> Result<Daemon, RunError> {
     plugin::add(&mut handlers, &config)?;
-    let lock = prepare::machine(&config).await?;
-    let machine = Arc::new(Machine::new(config, handlers));
+    let prepare::Prepared { lock, groups } = prepare::machine(&config).await?;
+    let machine = Arc::new(Machine::new(config, handlers).grouped(groups));
     let (client, attached) = enrolled_and_attached(&machine).await?;
     tracing::info!(host = %attached.name, id = %attached.host_id, server = client.server(), "attached");
     let running = Running::new(attached.capacity, usize::from(machine.config.max_jobs));

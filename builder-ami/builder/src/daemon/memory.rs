@@ -23,8 +23,22 @@ pub(super) fn named(error: TaskError, killed: u64) -> TaskError {
     if killed == 0 || !SIGNS.iter().any(|sign| text.contains(sign)) {
         return error;
     }
-    let programs = if killed == 1 { "a program".to_owned() } else { format!("{killed} programs") };
+    let programs = programs(killed);
     TaskError::OutOfMemory(format!("out of memory: the builder's kernel killed {programs} while this task ran\n{said}"))
+}
+
+/// The same failure, where programs of the task itself were killed because it had as much memory as it may have.
+pub(super) fn over_limit(error: TaskError, killed: u64, limit: Option<u64>) -> TaskError {
+    let TaskError::Build(said) = &error else { return error };
+    let (programs, most) = (programs(killed), limit.unwrap_or_default() / (1024 * 1024));
+    TaskError::OutOfMemory(format!(
+        "out of memory: this task used all of the {most} MiB that a task may have on this builder (limits.memory), and the kernel \
+         killed {programs} of it\n{said}"
+    ))
+}
+
+fn programs(number: u64) -> String {
+    if number == 1 { "a program".to_owned() } else { format!("{number} programs") }
 }
 
 #[cfg(test)]
@@ -46,6 +60,11 @@ mod tests {
         );
         assert!(matches!(named(build(said), 0), TaskError::Build(_)), "something else has killed it");
         assert!(matches!(named(build("error: Bad exit status (%check)"), 2), TaskError::Build(_)), "another task's");
+        let text = over_limit(build(said), 1, Some(64 << 20)).to_string();
+        assert!(
+            text.contains("all of the 64 MiB") && text.contains("killed a program of it") && text.ends_with(said),
+            "{text}"
+        );
         let timed_out = TaskError::TimedOut("rpmbuild was killed after 5 s".to_owned());
         assert!(matches!(named(timed_out, 2), TaskError::TimedOut(_)));
     }

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,28 +14,55 @@ use super::RunError;
 use crate::{
     config::{BuildrootKind, Config},
     mounts,
-    process::{Scope, kill_all},
+    process::{Groups, Limits, Scope, kill_all},
 };
 
+const MIB: u64 = 1024 * 1024;
 /// What a predecessor's mock gets to take its mounts away.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Looks at the machine, takes the state folder, and clears away what is left. The lock is held while the file is open.
-pub(super) async fn machine(config: &Config) -> Result<File, RunError> {
+/// A machine that is ready for tasks.
+pub(super) struct Prepared {
+    /// Held while the file is open.
+    pub(super) lock: File,
+    /// Where tasks' control groups are made; None = nowhere.
+    pub(super) groups: Option<Arc<Groups>>,
+}
+
+/// Looks at the machine, takes the state folder, and clears away what is left.
+pub(super) async fn machine(config: &Config) -> Result<Prepared, RunError> {
     if config.buildroot == BuildrootKind::Bwrap && !rustix::process::geteuid().is_root() {
         return Err(RunError::NotRoot);
     }
     tools(config)?;
     let lock = lock(config)?;
-    clear(config).await;
+    let groups = groups(config);
+    clear(config, groups.as_deref()).await;
     let work = config.work_dir();
     let making = |error| RunError::Machine { what: format!("making {}", work.display()), error };
     fs::create_dir_all(work.join("tasks")).map_err(making)?;
-    Ok(lock)
+    Ok(Prepared { lock, groups })
+}
+
+/// Where groups can be made. If nowhere, says what holds instead.
+fn groups(config: &Config) -> Option<Arc<Groups>> {
+    let limits = &config.limits;
+    let memory = Some(limits.memory).filter(|most| *most > 0).map(|most| most.saturating_mul(MIB));
+    match Groups::find(&config.state_dir, Limits { processes: limits.processes, memory }) {
+        Ok(groups) => Some(Arc::new(groups)),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "no control groups can be made: limits.processes holds for the user that builds, on the whole machine and not for \
+                 root, and limits.memory does not hold; run the builder by its systemd unit, or as root of the control groups"
+            );
+            None
+        }
+    }
 }
 
 fn tools(config: &Config) -> Result<(), RunError> {
-    let mut tools = vec!["setpriv".to_owned(), "rpm".to_owned(), "git".to_owned()];
+    let mut tools = ["setpriv", "prlimit", "rpm", "git"].map(str::to_owned).to_vec();
     match config.buildroot {
         BuildrootKind::Bwrap => tools.extend(["bwrap", "dnf", "cp"].map(str::to_owned)),
         BuildrootKind::Mock => tools.push(config.mock.path.display().to_string()),
@@ -69,8 +97,11 @@ fn lock(config: &Config) -> Result<File, RunError> {
 
 /// Ends a predecessor's processes, and takes its mounts and its tasks' folders away. Filled roots stay, and what is kept of failed
 /// tasks.
-async fn clear(config: &Config) {
+async fn clear(config: &Config, groups: Option<&Groups>) {
     let work = config.work_dir();
+    if let Some(groups) = groups {
+        groups.clear().await;
+    }
     kill_all(&Scope::builder(&config.state_dir, &work), GRACE).await;
     mounts::unmount_below(&work);
     for left in [work.join("tasks"), work.join("trash")] {
@@ -105,7 +136,7 @@ mod tests {
         while scope.processes().is_empty() {
             tokio::task::yield_now().await;
         }
-        clear(&config).await;
+        clear(&config, None).await;
         assert!(!left.await.unwrap().unwrap().is_success());
         assert!(!work.join("tasks").exists());
         assert!(work.join("roots/kept").exists() && work.join("kept/5").exists());

@@ -51,6 +51,7 @@ pub(super) async fn clear(ctx: &TaskContext) {
             mounts::delete(ctx.dir.clone()).await;
         }
     }
+    ctx.scope.close().await;
 }
 
 async fn stop(mut stopped: watch::Receiver<Option<Stop>>) -> Stop {
@@ -80,7 +81,10 @@ async fn work(ctx: &TaskContext) {
         Ok(result) => close(ctx, &result).await,
         Err(error) if error.is_stale() => tracing::info!("no longer ours: {error}"),
         Err(error) => {
-            let error = memory::named(error, memory::killed().saturating_sub(killed));
+            let error = match ctx.scope.group().filter(|group| group.killed_for_memory() > 0) {
+                Some(group) => memory::over_limit(error, group.killed_for_memory(), group.limits().memory),
+                None => memory::named(error, memory::killed().saturating_sub(killed)),
+            };
             tracing::info!(%error, "failed");
             // a handler that panicked has not
             logs::close(ctx).await;

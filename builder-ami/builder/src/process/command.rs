@@ -15,7 +15,11 @@ use super::{Scope, spawner};
 /// Where the programs of a builder's machine are.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A program, its arguments and its surroundings. No shell is involved, and nothing of the builder's own environment.
+/// Enters the control groups whose doors are named before `--`, and becomes the program named after it. Only the process itself can
+/// do that in time: whoever started it might find it forked already.
+const ENTER: &str = r#"while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@""#;
+
+/// A program, its arguments and its surroundings. No shell reads them, and there is nothing of the builder's own environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
     program: OsString,
@@ -161,14 +165,25 @@ impl Command {
 
     fn prepared(self, scope: &Scope) -> tokio::process::Command {
         // setpriv asks the kernel to kill the program when the builder dies, and then becomes the program.
-        let mut command = tokio::process::Command::new("setpriv");
+        let mut command = match scope.group() {
+            Some(group) => {
+                let mut shell = tokio::process::Command::new("sh");
+                shell.args(["-c", ENTER, "sh"]).args(group.doors()).args(["--", "setpriv"]);
+                shell
+            }
+            None => tokio::process::Command::new("setpriv"),
+        };
         command.args(["--pdeathsig", "KILL"]);
         if let Some(uid) = self.uid {
             let uid = uid.to_string();
             command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "--no-new-privs"]);
             command.args(["--inh-caps=-all", "--bounding-set=-all"]);
         }
-        command.arg("--").arg(&self.program).args(&self.args);
+        command.arg("--");
+        if let Some(most) = scope.most_of_user() {
+            command.args(["prlimit", &format!("--nproc={most}"), "--"]);
+        }
+        command.arg(&self.program).args(&self.args);
         command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").envs(self.env);
         let (name, value) = scope.mark();
         command.env(name, value);

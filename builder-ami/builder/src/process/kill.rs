@@ -1,8 +1,8 @@
 //! Killing all that a task has started, however it has tried to get away.
 //!
-//! A process is a task's when its environment carries the task's mark, when its root lies in the task's folder, or when
-//! its parent is the task's. What runs in a buildroot is besides in a PID namespace of its own, whose end the kernel makes
-//! the end of everything in it. (Adopting orphans as a child subreaper would add nothing, and the program that this
+//! A process is a task's when it is in the task's control group, when its environment carries the task's mark, when its root lies in
+//! the task's folder, or when its parent is the task's. What runs in a buildroot is besides in a PID namespace of its own, whose end the
+//! kernel makes the end of everything in it. (Adopting orphans as a child subreaper would add nothing, and the program that this
 //! library is part of would have to reap them.)
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-use super::Meter;
+use super::{Groups, Meter, group::Group};
 
 const MARK: &str = "TOJI_BUILDER_TASK";
 /// How often is looked whether all are gone.
@@ -30,22 +30,61 @@ pub(crate) struct Scope {
     dir: PathBuf,
     /// What they take is noted here.
     meter: Arc<Meter>,
+    /// Where tasks' groups are made.
+    groups: Option<Arc<Groups>>,
+    /// The task's group.
+    group: Option<Arc<Group>>,
+    /// Where there are no groups: how many processes a user of this machine may have if he builds.
+    most_of_user: Option<u64>,
 }
 
 impl Scope {
     /// Everything that the builder with this state folder has ever started; its buildroots are below `work_dir`.
     pub(crate) fn builder(state_dir: &Path, work_dir: &Path) -> Self {
-        Self { mark: format!("{}:", state_dir.display()), dir: work_dir.to_owned(), meter: Arc::default() }
+        let mark = format!("{}:", state_dir.display());
+        let (groups, group, most_of_user) = (None, None, None);
+        Self { mark, dir: work_dir.to_owned(), meter: Arc::default(), groups, group, most_of_user }
+    }
+
+    /// The same, with a control group for each task.
+    pub(crate) fn grouped(self, groups: &Arc<Groups>) -> Self {
+        Self { groups: Some(Arc::clone(groups)), ..self }
+    }
+
+    /// The same where there are no groups: whoever builds may have so many processes on the whole machine.
+    pub(crate) fn with_most_of_user(self, most: u64) -> Self {
+        Self { most_of_user: Some(most), ..self }
     }
 
     /// One task of this builder, whose folder is `dir`.
     pub(crate) fn task(&self, name: &str, dir: &Path) -> Self {
-        Self { mark: format!("{}{name}:", self.mark), dir: dir.to_owned(), meter: Arc::default() }
+        let group = self.groups.as_ref().and_then(|groups| {
+            let made = groups.make(name);
+            made.inspect_err(|error| tracing::error!(%error, name, "a task runs without a control group")).ok()
+        });
+        let mark = format!("{}{name}:", self.mark);
+        Self { mark, dir: dir.to_owned(), meter: Arc::default(), group: group.map(Arc::new), ..self.clone() }
     }
 
     /// The same, with what they take noted there.
     pub(crate) fn metered(self, meter: &Arc<Meter>) -> Self {
         Self { meter: Arc::clone(meter), ..self }
+    }
+
+    /// The task's control group, where it has one.
+    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
+        self.group.as_ref()
+    }
+
+    /// Removes the task's control group. Nothing may run in it any more.
+    pub(crate) async fn close(&self) {
+        if let Some(group) = &self.group {
+            group.close().await;
+        }
+    }
+
+    pub(super) fn most_of_user(&self) -> Option<u64> {
+        self.most_of_user
     }
 
     pub(super) fn meter(&self) -> &Meter {
@@ -61,7 +100,7 @@ impl Scope {
         let marked = format!("{MARK}={}", self.mark).into_bytes();
         let own = std::process::id() as i32;
         let mut parents = HashMap::new();
-        let mut found = HashSet::new();
+        let mut found: HashSet<i32> = self.group.iter().flat_map(|group| group.processes()).collect();
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
             let proc = entry.path();
@@ -111,9 +150,12 @@ pub(crate) async fn kill_all(scope: &Scope, grace: Duration) {
     loop {
         let alive = scope.processes();
         if alive.is_empty() {
-            return;
+            break;
         }
         let force = begun.elapsed() >= grace;
+        if let Some(group) = scope.group().filter(|_| force) {
+            group.kill();
+        }
         for pid in alive.iter().filter(|pid| force || asked.insert(**pid)) {
             let signal = if force { Signal::KILL } else { Signal::TERM };
             if let Some(pid) = Pid::from_raw(*pid) {
@@ -123,9 +165,13 @@ pub(crate) async fn kill_all(scope: &Scope, grace: Duration) {
         }
         if begun.elapsed() > grace + HOPELESS {
             tracing::error!(pids = ?alive, "processes do not die");
-            return;
+            break;
         }
         sleep(LOOK).await;
+    }
+    // The task may have more to do: to look at what was built, and say why it failed.
+    if let Some(Err(error)) = scope.group().map(|group| group.let_start()) {
+        tracing::warn!(%error, "a control group does not take its limit");
     }
 }
 
