@@ -19,7 +19,7 @@ use crate::{
     config::{Config, ConfigError},
     context::{Facts, Machine},
     handlers::Handlers,
-    hub,
+    hub, metadata,
     plugin::{self, PluginError},
 };
 
@@ -141,6 +141,13 @@ pub async fn run(
 async fn begin(config: Config, mut handlers: Handlers) -> Result<Daemon, RunError> {
     plugin::add(&mut handlers, &config)?;
     let prepare::Prepared { lock, groups } = prepare::machine(&config).await?;
+    if let Some(address) = metadata::within_reach(&config.ec2).await {
+        tracing::error!(
+            %address,
+            "builds with the network would reach this machine's metadata service: tasks that want the network will fail; run the \
+             builder by its systemd unit, or make the address unreachable"
+        );
+    }
     let machine = Arc::new(Machine::new(config, handlers).grouped(groups));
     let (client, attached) = enrolled_and_attached(&machine).await?;
     tracing::info!(host = %attached.name, id = %attached.host_id, server = client.server(), "attached");

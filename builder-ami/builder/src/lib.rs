@@ -19,6 +19,7 @@ mod fetch;
 mod handlers;
 mod hub;
 mod logs;
+mod metadata;
 mod mounts;
 mod plugin;
 mod process;

@@ -23,6 +23,7 @@ use crate::{
     failure::{Doing, TaskError},
     hub::TaskHub,
     logs::{Shipper, Stages, pack, packed_dir},
+    metadata,
     upload::{NamedFile, upload, upload_with_logs},
 };
 
@@ -75,6 +76,9 @@ impl Session {
         let logs = ctx.dir.join("logs");
         std::fs::create_dir_all(&logs).doing(|| "making the task's folder".to_owned())?;
         let stages = Arc::new(Stages::new(logs.join("state.log")));
+        if wish.network {
+            metadata::must_be_out_of_reach(&ctx.machine.config.ec2).await?;
+        }
         let opening = stages.time("ask-hub", Self::prepare(ctx, wish));
         let (plan, externals, brootid) = opening.await?;
         let origins = OriginsOf { hub: ctx.hub.clone(), plan: plan.clone(), externals };
