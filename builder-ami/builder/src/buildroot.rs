@@ -9,10 +9,12 @@ use crate::{failure::TaskError, logs::Source};
 
 mod bwrap;
 mod contents;
+mod guard;
 mod mock;
 mod origins;
 mod plan;
 mod remains;
+mod results;
 mod session;
 
 pub(crate) use bwrap::RootCache;

@@ -106,12 +106,14 @@ pub struct LimitSettings {
     pub processes: u64,
     /// MiB of memory; 0 = as much as there is.
     pub memory: u64,
+    /// MiB of logs, all of a task's together.
+    pub logs: u64,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
         // Far above what builds need, and as far below what a machine bears: it has 32768 processes at the least.
-        Self { processes: 8192, memory: 0 }
+        Self { processes: 8192, memory: 0, logs: 512 }
     }
 }
 
@@ -364,6 +366,9 @@ impl Config {
         if self.limits.processes < LEAST_PROCESSES {
             return senseless("limits.processes", &format!("must be at least {LEAST_PROCESSES}"));
         }
+        if self.limits.logs == 0 {
+            return senseless("limits.logs", "must be at least 1");
+        }
         if !self.state_dir.is_absolute() {
             return senseless("state_dir", "must be an absolute path");
         }
@@ -463,6 +468,7 @@ mod tests {
             ("[ec2]\nmetadata = '169.254.169.254'", "'ec2.metadata' must begin with http://"),
             ("[failed]\nkept = 1", "kept"),
             ("[limits]\nprocesses = 5", "'limits.processes' must be at least 64"),
+            ("[limits]\nlogs = 0", "'limits.logs' must be at least 1"),
             ("[mock]\nisolation = 'simple'", "'mock.isolation' can only be 'nspawn'"),
             ("[scm]\nuse_config = false", "'scm' asks neither"),
             ("[scm]\nallowed = ['nohost']", "nohost"),

@@ -34,6 +34,12 @@ pub enum TaskError {
     /// It took longer than it may.
     #[error("{0}")]
     TimedOut(String),
+    /// It took more than it may: processes, or room for logs.
+    #[error("{0}")]
+    Exceeded(String),
+    /// The disk was full.
+    #[error("{0}")]
+    NoSpace(String),
     /// The task cannot be done as it was asked for.
     #[error("{0}")]
     Invalid(String),
@@ -83,7 +89,11 @@ impl TaskError {
     /// The fault, as the hub keeps it.
     pub(crate) fn response(&self) -> String {
         let code = match self {
-            TaskError::Build(_) | TaskError::OutOfMemory(_) | TaskError::TimedOut(_) => BUILD,
+            TaskError::Build(_)
+            | TaskError::OutOfMemory(_)
+            | TaskError::TimedOut(_)
+            | TaskError::Exceeded(_)
+            | TaskError::NoSpace(_) => BUILD,
             TaskError::Hub(error) => error.code().unwrap_or(GENERIC),
             TaskError::Subtask { code, .. } | TaskError::Plugin { code, .. } => *code,
             TaskError::Denied(_) => NOT_ALLOWED,
@@ -149,10 +159,15 @@ fn telling(text: &str) -> Vec<String> {
     };
     let last = |lines: Vec<&str>| {
         let from = lines.len().saturating_sub(LINES);
-        lines[from..].iter().map(|line| line.chars().take(LONGEST_LINE).collect()).collect::<Vec<String>>()
+        lines[from..].iter().map(|line| plain(line).take(LONGEST_LINE).collect()).collect::<Vec<String>>()
     };
     let errors: Vec<&str> = lines.iter().filter(speaks).copied().collect();
     if errors.is_empty() { last(lines) } else { last(errors) }
+}
+
+/// What a terminal would obey is not for messages.
+fn plain(line: &str) -> impl Iterator<Item = char> {
+    line.chars().map(|char| if char.is_control() && char != '\t' { '\u{fffd}' } else { char })
 }
 
 #[cfg(test)]
@@ -166,6 +181,7 @@ mod tests {
         assert_eq!(telling(&"error\n".repeat(30)).len(), LINES);
         assert_eq!(telling(&"é".repeat(400))[0].chars().count(), LONGEST_LINE);
         assert!(telling("").is_empty());
+        assert_eq!(telling("\u{1b}[2Jerror\u{7}"), ["\u{fffd}[2Jerror\u{fffd}"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!                          /in         what is to be built, read-only inside at /builddir/originals
 //!                          /checkout   sources, inside at /builddir/checkout
 //!                          /result     RPMS and SRPMS, inside below /builddir/build
+//!                          /tmp         inside at /tmp
 //!                          /logs       state.log, root.log, build.log, …
 //! ```
 //!
@@ -13,7 +14,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::chown,
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -111,6 +112,9 @@ impl Bwrap {
             fs::create_dir_all(&dir)?;
             chown(&dir, Some(UID), Some(UID))?;
         }
+        let tmp = self.dir.join("tmp");
+        fs::create_dir(&tmp)?;
+        fs::set_permissions(tmp, fs::Permissions::from_mode(0o1777))?;
         let macros = self.plan.macros.iter().map(|(name, value)| format!("{name} {}\n", value.replace('\n', "\\\n")));
         fs::write(self.root().join("builddir/.rpmmacros"), macros.collect::<String>())
     }
@@ -191,7 +195,11 @@ impl Bwrap {
     }
 
     fn failed(&self, what: &str, status: i32, log: &str) -> TaskError {
-        let message = format!("{what} exited with status {status}; see {log} for more information");
+        let how = match status {
+            129..=192 => format!("was killed by signal {}", status - 128),
+            status => format!("exited with status {status}"),
+        };
+        let message = format!("{what} {how}; see {log} for more information");
         TaskError::Build(with_last_words(message, &self.log(log)))
     }
 
@@ -262,10 +270,10 @@ impl Buildroot for Bwrap {
         let inside = self.inside_path(dir)?;
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let command = self.sandbox().command_in(&inside, &argv).log(self.log("checkout.log"));
-        let ended = command.run(&self.scope).await.doing(|| "running the source command".to_owned())?;
-        if !ended.is_success() {
+        let status = self.in_time(command.run(&self.scope), "the source command", "checkout.log").await?;
+        if status != 0 {
             let what = format!("the source command ({})", argv.join(" "));
-            return Err(self.failed(&what, ended.status, "checkout.log"));
+            return Err(self.failed(&what, status, "checkout.log"));
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use toji_protocol::{
 };
 use tokio::task::JoinHandle;
 
-use super::{Bind, Buildroot, Group, Plan, bwrap::Bwrap, mock::Mock, origins::Origins};
+use super::{Bind, Buildroot, Group, Plan, bwrap::Bwrap, guard::Guard, mock::Mock, origins::Origins, results};
 use crate::{
     config::BuildrootKind,
     context::TaskContext,
@@ -60,6 +60,7 @@ pub(crate) struct Session {
     hub: TaskHub,
     brootid: BuildrootId,
     root: Box<dyn Buildroot>,
+    guard: Guard,
     stages: Arc<Stages>,
     shipper: Shipper,
     origins: OriginsOf,
@@ -84,7 +85,8 @@ impl Session {
         let origins = OriginsOf { hub: ctx.hub.clone(), plan: plan.clone(), externals };
         let root = make(ctx, plan, Arc::clone(&stages));
         let shipper = ctx.ship(root.logs());
-        Ok(Self { hub: ctx.hub.clone(), brootid, root, stages, shipper, origins, recording: Mutex::default() })
+        let guard = Guard::new(ctx, root.logs());
+        Ok(Self { hub: ctx.hub.clone(), brootid, root, guard, stages, shipper, origins, recording: Mutex::default() })
     }
 
     async fn prepare(ctx: &TaskContext, wish: &Wish) -> Result<(Plan, Vec<TagExternalRepo>, BuildrootId), TaskError> {
@@ -108,7 +110,7 @@ impl Session {
     /// # Errors
     /// When it cannot be filled.
     pub(crate) async fn fill(&self) -> Result<(), TaskError> {
-        let contents = self.stages.time("buildroot", self.root.fill()).await?;
+        let contents = self.guard.over(self.stages.time("buildroot", self.root.fill())).await?;
         let (hub, origins, brootid) = (self.hub.clone(), self.origins.clone(), self.brootid);
         let recording = tokio::spawn(async move {
             let contents = origins.note(contents).await?;
@@ -124,7 +126,9 @@ impl Session {
     /// # Errors
     /// When it cannot be made.
     pub(crate) async fn rebuild_srpm(&self, srpm: &Path) -> Result<PathBuf, TaskError> {
-        self.root.rebuild_srpm(srpm).await
+        let made = self.guard.over(self.root.rebuild_srpm(srpm)).await?;
+        results::check(std::slice::from_ref(&made))?;
+        Ok(made)
     }
 
     /// Builds a source RPM.
@@ -132,7 +136,9 @@ impl Session {
     /// # Errors
     /// When it does not build.
     pub(crate) async fn build(&self, srpm: &Path, arch: &str) -> Result<Vec<PathBuf>, TaskError> {
-        self.root.build(srpm, arch).await
+        let made = self.guard.over(self.root.build(srpm, arch)).await?;
+        results::check(&made)?;
+        Ok(made)
     }
 
     /// Installs packages.
@@ -140,7 +146,7 @@ impl Session {
     /// # Errors
     /// When they cannot be installed.
     pub(crate) async fn install(&self, packages: &[String]) -> Result<(), TaskError> {
-        self.root.install(packages).await
+        self.guard.over(self.root.install(packages)).await
     }
 
     /// Runs a program as the root of the chroot. Answers its status.
@@ -148,7 +154,7 @@ impl Session {
     /// # Errors
     /// When it cannot be run, or runs too long.
     pub(crate) async fn run_as_root(&self, argv: &[&str], personality: bool) -> Result<i32, TaskError> {
-        self.root.run_as_root(argv, personality).await
+        self.guard.over(self.root.run_as_root(argv, personality)).await
     }
 
     /// The chroot, seen from outside.
@@ -182,7 +188,7 @@ impl Session {
     /// # Errors
     /// When it fails.
     pub(crate) async fn run_in_checkout(&self, dir: &Path, argv: &[String]) -> Result<(), TaskError> {
-        self.stages.time("source-command", self.root.run_in_checkout(dir, argv)).await
+        self.guard.over(self.stages.time("source-command", self.root.run_in_checkout(dir, argv))).await
     }
 
     /// Makes a source RPM of a checkout.
@@ -190,7 +196,9 @@ impl Session {
     /// # Errors
     /// When it cannot be made.
     pub(crate) async fn make_srpm(&self, spec: &Path, sources: &Path) -> Result<PathBuf, TaskError> {
-        self.root.make_srpm(spec, sources).await
+        let made = self.guard.over(self.root.make_srpm(spec, sources)).await?;
+        results::check(std::slice::from_ref(&made))?;
+        Ok(made)
     }
 
     /// The task's stages.
@@ -212,7 +220,8 @@ impl Session {
         let failed_to_record = |error: &TaskError| tracing::warn!(%error, "the buildroot's contents were not recorded");
         if let Err(error) = &outcome {
             self.stages.line(&format!("failed: {error}"));
-            if !error.is_stale() {
+            // What has filled the disk is not kept there.
+            if !error.is_stale() && !matches!(error, TaskError::NoSpace(_)) {
                 self.keep(ctx);
             }
             recorded.as_ref().err().map(failed_to_record);

@@ -126,6 +126,10 @@ impl Claimer {
             claimer.wake();
             runner::clear(&ctx).await;
             running.cleared();
+            if !running.is_open() {
+                // There may have been no room but for what has just been deleted.
+                claimer.wake();
+            }
         });
     }
 }

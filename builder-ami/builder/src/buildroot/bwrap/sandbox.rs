@@ -70,11 +70,13 @@ impl Sandbox<'_> {
             ("result/SRPMS", "/builddir/build/SRPMS", "--bind"),
             ("checkout", "/builddir/checkout", "--bind"),
             ("in", "/builddir/originals", "--ro-bind"),
+            // On the disk, where what fills it is seen, and not in memory.
+            ("tmp", "/tmp", "--bind"),
         ] {
             command = command.arg(option).arg(self.dir.join(outside)).arg(inside);
         }
         command = command
-            .args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"])
+            .args(["--proc", "/proc", "--dev", "/dev"])
             .args(["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"])
             .args(["--hostname", self.host_name, "--die-with-parent", "--new-session", "--clearenv"])
             .args(["--chdir", dir]);
