@@ -13,6 +13,8 @@ pub struct Golden {
     release: u32,
     /// What `%build` does.
     build: String,
+    /// What `%install` does besides; the folder of data is there.
+    install: &'static str,
     /// Further lines of the preamble.
     preamble: &'static str,
 }
@@ -70,13 +72,23 @@ impl Golden {
         Self::new("chatty", release, &build)
     }
 
+    /// Its `%build` does as it is told. Run it where it can do no harm.
+    pub fn hostile(release: u32, build: &str) -> Self {
+        Self::new("hostile", release, build)
+    }
+
+    /// The same, with more to install below `usr/share/hostile`, which is in `$data`.
+    pub fn hostile_files(release: u32, install: &'static str) -> Self {
+        Self { install, ..Self::new("hostile", release, "true") }
+    }
+
     fn new(name: &'static str, release: u32, build: &str) -> Self {
-        Self { name, release, build: build.to_owned(), preamble: "" }
+        Self { name, release, build: build.to_owned(), install: "", preamble: "" }
     }
 
     /// All their names.
-    pub const NAMES: [&str; 8] =
-        ["good", "noarch", "fails-in-build", "needs-what-nobody-has", "sleeps", "runs-away", "ticks", "chatty"];
+    pub const NAMES: [&str; 9] =
+        ["good", "noarch", "fails-in-build", "needs-what-nobody-has", "sleeps", "runs-away", "ticks", "chatty", "hostile"];
 
     /// Its name-version-release.
     pub fn nvr(&self) -> String {
@@ -84,7 +96,7 @@ impl Golden {
     }
 
     fn spec(&self) -> String {
-        let Self { name, release, build, preamble } = self;
+        let Self { name, release, build, install, preamble } = self;
         format!(
             "\
 %global debug_package %{{nil}}
@@ -116,6 +128,8 @@ mkdir -p %{{buildroot}}/usr/share/{name} %{{buildroot}}/usr/bin
 echo data > %{{buildroot}}/usr/share/{name}/data
 printf '#!/bin/sh\\necho {name}\\n' > %{{buildroot}}/usr/bin/{name}
 chmod 755 %{{buildroot}}/usr/bin/{name}
+data=%{{buildroot}}/usr/share/{name}
+{install}
 
 %files
 /usr/bin/{name}

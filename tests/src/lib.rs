@@ -9,9 +9,11 @@
 
 mod database;
 mod events;
+mod fence;
 mod front_door;
 mod golden;
 mod hub;
+mod network;
 mod postgres;
 mod process;
 mod programs;
@@ -24,15 +26,17 @@ mod wait;
 
 pub use database::Database;
 pub use events::{Event, Events};
+pub use fence::{Disk, Fence};
 pub use front_door::{FrontDoor, Streams};
 pub use golden::Golden;
 pub use hub::Hub;
+pub use network::Network;
 pub use postgres::Postgres;
 pub use process::Daemon;
 pub use programs::{koji, program};
 pub use said::Said;
 pub use second_arch::SecondArch;
 pub use system::{ADMIN, BuilderProgram, Part, System, TOKEN, Wishes, names_in};
-pub use traces::{is_running, running};
+pub use traces::{count, is_running, running};
 pub use transcript::{Ran, Runner, Transcript};
 pub use wait::{SOON, until};

@@ -1,7 +1,10 @@
 //! A whole system: a server, builders, a database and a folder.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command as Program,
     time::Duration,
@@ -74,11 +77,13 @@ pub struct BuilderProgram {
     pub name: String,
     /// Further lines of its settings.
     pub settings: String,
+    /// A program and its arguments that becomes it; empty: none.
+    pub through: Vec<OsString>,
 }
 
 impl Default for BuilderProgram {
     fn default() -> Self {
-        Self { name: "toji-builder".to_owned(), settings: String::new() }
+        Self { name: "toji-builder".to_owned(), settings: String::new(), through: Vec::new() }
     }
 }
 
@@ -242,7 +247,7 @@ impl System {
         );
         let file = self.dir().join(format!("{name}.toml"));
         fs::write(&file, settings).expect("settings can be written");
-        let mut command = self.program(&self.builder.name);
+        let mut command = self.builder_program();
         command.arg("--config").arg(&file).env("TOJI_ENROL_TOKEN", TOKEN);
         let before = self.last_seen(&name).await;
         let mut builder = Daemon::start(&mut command, &self.dir().join(format!("{name}.log")));
@@ -269,6 +274,32 @@ impl System {
         }
     }
 
+    /// A builder's process id; what it was run by has become the builder.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn builder_pid(&self, n: usize) -> u32 {
+        self.builders[n].as_ref().expect("the builder runs").id()
+    }
+
+    /// A builder's log.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn builder_log(&self, n: usize) -> String {
+        fs::read_to_string(self.dir().join(format!("{}.log", builder_name(n)))).expect("the builder has a log")
+    }
+
+    /// Starts one more builder, with further settings as its file has them, and run by a program that becomes it.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn add_builder(&mut self, settings: &str, through: Vec<OsString>) {
+        self.builder = BuilderProgram { settings: settings.to_owned(), through, ..BuilderProgram::default() };
+        self.builders.push(None);
+        self.start_builder(self.builders.len() - 1).await;
+    }
+
     /// Whether a builder's process has ended.
     pub fn builder_has_ended(&mut self, n: usize) -> bool {
         self.builders[n].as_mut().is_none_or(|builder| !builder.is_running())
@@ -283,6 +314,19 @@ impl System {
         let host = self.hub.call("getHost", json!([host])).await;
         let n = (0..self.builders.len()).find(|n| host["name"] == builder_name(*n).as_str());
         n.unwrap_or_else(|| panic!("no builder has task {task}: {host}"))
+    }
+
+    /// Where builders must get to: the API, S3 and SQS.
+    ///
+    /// # Panics
+    /// When the server does not remember its ports.
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        let remembered = fs::read(self.dir().join("data/cloud.json")).expect("the server remembers its ports");
+        let remembered: serde_json::Value = serde_json::from_slice(&remembered).expect("ports are remembered as JSON");
+        let remembered =
+            ["s3_port", "sqs_port"].map(|port| remembered[port].as_u64().and_then(|port| port.try_into().ok()));
+        let ports = [Some(self.port)].into_iter().chain(remembered);
+        ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.expect("a port")))).collect()
     }
 
     // ── commands ─────────────────────────────────────────────────────────────────────────
@@ -343,8 +387,19 @@ impl System {
 
     // ── the rest ─────────────────────────────────────────────────────────────────────────
 
+    fn builder_program(&self) -> Program {
+        let BuilderProgram { name, through, .. } = &self.builder;
+        let [first, rest @ ..] = through.as_slice() else { return self.program(name) };
+        let mut command = self.marked(Program::new(first));
+        command.args(rest).arg(program("toji-builder"));
+        command
+    }
+
     fn program(&self, name: &str) -> Program {
-        let mut command = Program::new(program(name));
+        self.marked(Program::new(program(name)))
+    }
+
+    fn marked(&self, mut command: Program) -> Program {
         // by this, what it starts is found again
         command.env("TOJI_TEST_DIR", self.dir());
         command

@@ -7,6 +7,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use sha2::{Digest, Sha256};
 
 /// Whether a process runs whose command line has this in it.
 pub fn is_running(marker: &str) -> bool {
@@ -21,8 +22,13 @@ pub fn running(marker: &str) -> usize {
     processes().filter(|(_, proc)| is_it(&fs::read(proc.join("cmdline")).unwrap_or_default())).count()
 }
 
+/// How many processes have their root in a folder.
+pub fn count(dir: &Path) -> usize {
+    processes().filter(|(_, proc)| fs::read_link(proc.join("root")).is_ok_and(|root| root.starts_with(dir))).count()
+}
+
 /// Kills all processes that belong to a folder: by their environment, or by what their root is. Then unmounts what is
-/// mounted in it.
+/// mounted in it, and removes the control groups of tasks that its builders were killed with.
 pub(crate) fn clear(dir: &Path) {
     let name = dir.as_os_str().as_encoded_bytes();
     let own = std::process::id() as i32;
@@ -36,6 +42,19 @@ pub(crate) fn clear(dir: &Path) {
     // later mounts lie above earlier ones
     for point in mounts_below(dir).iter().rev() {
         let _ = Command::new("umount").arg("--lazy").arg(point).stderr(Stdio::null()).status();
+    }
+    fs::read_dir(dir).into_iter().flatten().flatten().for_each(|entry| remove_groups(&entry.path()));
+}
+
+/// Removes the groups that bear the name of a builder's state folder. Where they are of the newer form, they go with the builder's own.
+fn remove_groups(state_dir: &Path) {
+    let digest = Sha256::digest(state_dir.as_os_str().as_encoded_bytes());
+    let prefix = format!("toji-{}-", hex::encode(&digest[..4]));
+    for entry in fs::read_dir("/sys/fs/cgroup/pids").into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            // nothing is in there any more
+            let _ = fs::remove_dir(entry.path());
+        }
     }
 }
 

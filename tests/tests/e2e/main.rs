@@ -14,6 +14,7 @@ mod commands;
 mod crashes;
 mod good_build;
 mod hooks;
+mod hostile;
 mod live_logs;
 mod openapi;
 mod plugins;
