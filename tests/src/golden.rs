@@ -87,8 +87,17 @@ impl Golden {
     }
 
     /// All their names.
-    pub const NAMES: [&str; 9] =
-        ["good", "noarch", "fails-in-build", "needs-what-nobody-has", "sleeps", "runs-away", "ticks", "chatty", "hostile"];
+    pub const NAMES: [&str; 9] = [
+        "good",
+        "noarch",
+        "fails-in-build",
+        "needs-what-nobody-has",
+        "sleeps",
+        "runs-away",
+        "ticks",
+        "chatty",
+        "hostile",
+    ];
 
     /// Its name-version-release.
     pub fn nvr(&self) -> String {

@@ -391,7 +391,7 @@ impl System {
         let BuilderProgram { name, through, .. } = &self.builder;
         let [first, rest @ ..] = through.as_slice() else { return self.program(name) };
         let mut command = self.marked(Program::new(first));
-        command.args(rest).arg(program("toji-builder"));
+        command.args(rest).arg(program(name));
         command
     }
 
