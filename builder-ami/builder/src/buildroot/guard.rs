@@ -73,7 +73,7 @@ impl Guard {
     }
 
     /// The same failure, named for what has caused it.
-    fn named(&self, error: TaskError) -> TaskError {
+    pub(super) fn named(&self, error: TaskError) -> TaskError {
         let said = error.to_string();
         match &error {
             TaskError::Build(_) => {

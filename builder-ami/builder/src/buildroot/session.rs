@@ -157,6 +157,11 @@ impl Session {
         self.guard.over(self.root.run_as_root(argv, personality)).await
     }
 
+    /// A failure of what ran in the chroot, named for what has caused it: too many processes, a full disk.
+    pub(crate) fn named(&self, error: TaskError) -> TaskError {
+        self.guard.named(error)
+    }
+
     /// The chroot, seen from outside.
     pub(crate) fn root(&self) -> PathBuf {
         self.root.root()

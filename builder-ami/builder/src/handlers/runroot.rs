@@ -98,7 +98,8 @@ async fn run(
     let message = format!("the command exited with status {status}; see runroot.log for more information");
     let logs = [ctx.dir.join("logs/runroot.log"), session.root().join("builddir/runroot.log")];
     let log = logs.iter().find(|log| log.is_file()).cloned().unwrap_or_default();
-    Err(TaskError::Build(with_last_words(message, &log)))
+    // It may have ended by itself of what it took too much of.
+    Err(session.named(TaskError::Build(with_last_words(message, &log))))
 }
 
 /// A text is a line for the shell, a list the program and its arguments.
