@@ -66,8 +66,6 @@ async fn the_same_in_three_languages() {
             let said = system.koji(&home, &["make-task", "thing", "stock", "3"]).await.unwrap().well();
             let task = number(&said.out);
             assert_eq!(made(&system, task).await["things"], json!(["stock 1", "stock 2", "stock 3"]));
-            let named = system.koji(&home, &["make-task", "--watch", "thing"]).await.unwrap();
-            assert!(named.all().contains("thing takes a name"), "{}", named.all());
         } else {
             eprintln!("skipped: TOJI_TEST_KOJI is not set");
         }
