@@ -153,7 +153,7 @@ const FORKS: [&str; 2] = [
 async fn what_forks_prints_sleeps_or_kills() {
     let mut ground = Ground::new(TIMEOUT).await;
     // It sleeps while the others run.
-    let sleeper = ground.begin_hostile("trap '' TERM\nsetsid sleep 3600.0271828 & sleep 3600").await;
+    let sleeper = ground.begin_hostile("trap '' TERM\nsetsid sleep 3600.0141593 & sleep 3600").await;
     for forks in FORKS {
         ground.fails(forks, &["too many processes", "more than the 200", "limits.processes"]).await;
     }
@@ -167,7 +167,7 @@ async fn what_forks_prints_sleeps_or_kills() {
         .fails("printf '\\033[2J\\033]0;owned\\007error: \\033[8mhidden\\n'; exit 1", &["error: \u{fffd}[8mhidden"])
         .await;
     ground.has_failed(sleeper, &["rpmbuild was stopped after 25 s, its time limit"]).await;
-    assert!(!toji_tests::is_running("3600.0271828"));
+    assert!(!toji_tests::is_running("3600.0141593"));
     ground.all_is_well().await;
 }
 

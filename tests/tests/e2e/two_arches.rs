@@ -102,7 +102,7 @@ async fn cancel_ends_all_children(system: &System) {
     let hub = &system.hub;
     let heartbeat = Duration::from_secs(u64::from(LEASE) / 3);
     for (release, queues_are_dead) in [(1, false), (2, true)] {
-        let marker = format!("3600.027{release}");
+        let marker = format!("3600.099{release}");
         let package = Golden::runs_away(release, &marker);
         let task = hub.build(&system.srpm(&package), json!({})).await;
         let all = 2 * PROCESSES;

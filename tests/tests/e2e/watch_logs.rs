@@ -71,7 +71,7 @@ async fn logs_are_followed_however_the_server_is_reached() {
 async fn a_stream_ends_soon_after_a_cancel() {
     let system = System::start(Wishes { lease: 60, ..Wishes::default() }).await;
     let hub = &system.hub;
-    let seconds = "3600.0577215";
+    let seconds = "3600.0693147";
     let build = hub.build(&system.srpm(&Golden::sleeps(1, seconds)), json!({})).await;
     until("the build", SOON, async || is_running(seconds).then_some(())).await;
     let task = hub.child(build, "buildArch").await.unwrap();
