@@ -135,11 +135,16 @@ impl RootCache {
         Ok(Pristine { dir: home.to_owned(), contents })
     }
 
-    /// Deletes the roots that were not used for longest, but none that is in use.
+    /// Deletes the roots that were not used for longest, but none that is in use. It goes on when the task that began it is stopped.
     async fn drop_old(&self) {
-        for old in self.take_old() {
-            mounts::delete(old).await;
-        }
+        let old = self.take_old();
+        let deleting = tokio::spawn(async move {
+            for old in old {
+                mounts::delete(old).await;
+            }
+        });
+        // What cannot be deleted was said where it was tried.
+        let _ = deleting.await;
     }
 
     /// Moves old roots, and what dnf has loaded for their repos, out of the way. Under the lock, so that nobody begins to use
@@ -256,5 +261,20 @@ mod tests {
         assert_eq!(cache.take_old().len(), 2);
         assert_eq!(left("roots"), ["9-x86_64-aa-build", "9-x86_64-aa-srpm-build"]);
         assert!(cache.take_old().is_empty());
+    }
+
+    #[tokio::test]
+    async fn they_go_although_who_began_it_is_stopped() {
+        let work = tempfile::tempdir().unwrap();
+        for n in 0..5 {
+            fs::create_dir_all(work.path().join(format!("roots/{n}-x86_64-aa-build/root"))).unwrap();
+        }
+        let cache = RootCache::new(work.path(), 0, Arc::new(Kept::new(work.path(), Default::default())));
+        assert!(futures::FutureExt::now_or_never(cache.drop_old()).is_none(), "it is stopped at once");
+        let trash = work.path().join("trash");
+        assert!(fs::read_dir(&trash).unwrap().next().is_some());
+        while fs::read_dir(&trash).unwrap().next().is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
