@@ -11,12 +11,11 @@ use toji_tests::{Disk, Fence, Golden, Network, SOON, System, Wishes, count, unti
 
 /// The settings under test: far below the defaults, so that they are soon reached.
 const PROCESSES: u32 = 200;
-const TIMEOUT: u32 = 25;
 /// For builds that have much to do.
 const LONG: u32 = 600;
 /// What there may be within the fence: some tasks at their limit, and the builder.
 const FENCE: u32 = 2000;
-/// MiB; what builds need by themselves, and the builder's gate, leave some to be filled.
+/// MiB beside the logs; what builds need by themselves, and the builder's gate, leave some to be filled.
 const DISK: u32 = 1200;
 
 /// A system with one builder, within a fence and on a disk of its own.
@@ -31,7 +30,7 @@ struct Ground {
 
 impl Ground {
     async fn new(timeout: u32) -> Self {
-        let (fence, disk) = (Fence::up(FENCE), Disk::of(DISK));
+        let (fence, disk) = (Fence::up(FENCE), Disk::of(DISK + most_logs()));
         let mut system = System::start(Wishes { builders: 0, lease: 60, ..Wishes::default() }).await;
         let settings = format!(
             "work_dir = {:?}\ncapacity = 4.0\nchannels = [\"default\", \"runroot\"]\nbuild_timeout = {timeout}\n\
@@ -138,7 +137,16 @@ async fn run_root(system: &System, command: &str) -> (TaskState, String) {
 
 /// MiB of logs; in the long form, as much as a hostile package may well print.
 fn most_logs() -> u32 {
-    if std::env::var_os("TOJI_SOAK").is_some() { 1024 } else { 100 }
+    if is_long() { 1024 } else { 100 }
+}
+
+/// Seconds for a build that sleeps; what prints must come to its end before.
+fn time_limit() -> u32 {
+    if is_long() { 75 } else { 25 }
+}
+
+fn is_long() -> bool {
+    std::env::var_os("TOJI_SOAK").is_some()
 }
 
 /// Each forks until it is stopped.
@@ -151,7 +159,7 @@ const FORKS: [&str; 2] = [
 
 #[tokio::test]
 async fn what_forks_prints_sleeps_or_kills() {
-    let mut ground = Ground::new(TIMEOUT).await;
+    let mut ground = Ground::new(time_limit()).await;
     // It sleeps while the others run.
     let sleeper = ground.begin_hostile("trap '' TERM\nsetsid sleep 3600.0141593 & sleep 3600").await;
     for forks in FORKS {
@@ -166,7 +174,8 @@ async fn what_forks_prints_sleeps_or_kills() {
     ground
         .fails("printf '\\033[2J\\033]0;owned\\007error: \\033[8mhidden\\n'; exit 1", &["error: \u{fffd}[8mhidden"])
         .await;
-    ground.has_failed(sleeper, &["rpmbuild was stopped after 25 s, its time limit"]).await;
+    let stopped = format!("rpmbuild was stopped after {} s, its time limit", time_limit());
+    ground.has_failed(sleeper, &[&stopped]).await;
     assert!(!toji_tests::is_running("3600.0141593"));
     ground.all_is_well().await;
 }

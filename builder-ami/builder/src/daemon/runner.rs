@@ -123,12 +123,12 @@ async fn end(ctx: &TaskContext, stop: Stop) {
     }
     match stop {
         Stop::Canceled => logs::close(ctx).await,
-        // another builder goes on, and its watchers with it
-        Stop::Shutdown => drop(timeout(REST, ctx.hub.sender().finish(Ending::Rest)).await),
+        Stop::Shutdown => {
+            // another builder goes on, and its watchers with it
+            let _ = timeout(REST, ctx.hub.sender().finish(Ending::Rest)).await;
+            report(ctx.hub.hand_back("the builder is shutting down", false).await);
+        }
         Stop::Lost => {}
-    }
-    if stop == Stop::Shutdown {
-        report(ctx.hub.hand_back("the builder is shutting down", false).await);
     }
 }
 

@@ -58,8 +58,6 @@ impl<'a> Conversation<'a> {
     pub(super) async fn begin(plugin: &'a Plugin, ctx: &'a TaskContext, log: PathBuf) -> Result<Self, TaskError> {
         let starting = || format!("starting {}", plugin.program.display());
         let dir = ctx.folder("work")?;
-        // Written to by us, too, so it is there and ours.
-        File::options().create(true).append(true).open(&log).doing(|| format!("writing {}", log.display()))?;
         let mut command = Command::new(&plugin.program).args(&plugin.args).dir(&dir).env("HOME", &dir).log(&log);
         if let Some(uid) = plugin.uid {
             chown(&dir, Some(uid), Some(uid)).doing(|| "making the plugin's folder".to_owned())?;

@@ -92,11 +92,7 @@ pub(super) struct SubtaskSaid {
 #[serde(untagged)]
 pub(super) enum WaitSaid {
     For(Vec<TaskId>),
-    #[serde(rename_all = "lowercase")]
-    With {
-        tasks: Vec<TaskId>,
-        canfail: bool,
-    },
+    With { tasks: Vec<TaskId>, canfail: bool },
 }
 
 #[derive(Debug, Deserialize)]
