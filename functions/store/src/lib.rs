@@ -4,6 +4,7 @@
 //! ranges, server-side copies, multipart uploads whose parts go to presigned URLs, and conditional writes.
 
 mod copy;
+mod file;
 mod multipart;
 mod object;
 mod packed_log;
@@ -59,9 +60,14 @@ impl StoreError {
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
         match code {
             Some("NoSuchKey" | "NotFound" | "NoSuchUpload") => Self::Missing(key.to_owned()),
-            Some("BadDigest" | "InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "XAmzContentSHA256Mismatch") => {
-                Self::Mismatch { key: key.to_owned(), message: DisplayErrorContext(&error).to_string() }
-            }
+            Some(
+                "BadDigest"
+                | "InvalidRange"
+                | "InvalidPart"
+                | "InvalidPartOrder"
+                | "EntityTooSmall"
+                | "XAmzContentSHA256Mismatch",
+            ) => Self::Mismatch { key: key.to_owned(), message: DisplayErrorContext(&error).to_string() },
             _ => Self::Failed { key: key.to_owned(), message: DisplayErrorContext(&error).to_string() },
         }
     }

@@ -39,7 +39,7 @@ impl Store {
     /// # Errors
     /// When S3 cannot be reached or refuses.
     pub async fn start_multipart(&self, key: &str) -> Result<String> {
-        self.start(key, None).await
+        self.start(key, None, None).await
     }
 
     /// The same for a log that comes packed: whoever reads the object itself is told how.
@@ -47,11 +47,10 @@ impl Store {
     /// # Errors
     /// When S3 cannot be reached or refuses.
     pub async fn start_packed_log(&self, key: &str) -> Result<String> {
-        self.start(key, Some((packed_log::ENCODING, "text/plain; charset=utf-8"))).await
+        self.start(key, Some("text/plain; charset=utf-8"), Some(packed_log::ENCODING)).await
     }
 
-    async fn start(&self, key: &str, encoding: Option<(&str, &str)>) -> Result<String> {
-        let (encoding, content_type) = encoding.unzip();
+    pub(crate) async fn start(&self, key: &str, content_type: Option<&str>, encoding: Option<&str>) -> Result<String> {
         let start = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
         let start = start.set_content_encoding(encoding.map(str::to_owned));
         let start = start.set_content_type(content_type.map(str::to_owned));

@@ -91,7 +91,7 @@ impl Store {
     /// Reads bytes `range` of an object; fewer when it ends before.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] when there is none; a range behind the end fails.
+    /// [`StoreError::Missing`] when there is none; [`StoreError::Mismatch`] when it ends before the range begins.
     pub async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
         let bytes = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
         let got = self.client.get_object().bucket(&self.bucket).key(key).range(bytes).send().await;
