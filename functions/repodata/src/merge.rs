@@ -27,7 +27,7 @@ pub enum MergeMode {
 }
 
 /// What a merge looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Name.
     pub name: String,
@@ -77,7 +77,7 @@ pub fn select<'a>(
     arch: &str,
     blocked: &HashSet<String>,
     local: impl IntoIterator<Item = &'a Identity>,
-    external: &'a [Vec<Identity>],
+    external: &[Vec<&'a Identity>],
 ) -> Vec<Vec<bool>> {
     let mut sources: HashMap<&str, (&str, &str)> = HashMap::new();
     let mut taken = HashSet::new();
@@ -92,7 +92,7 @@ pub fn select<'a>(
             is_compatible(arch, &package.arch) && (mode == MergeMode::Bare || !blocked.contains(package.source_name()))
         };
         if mode == MergeMode::Koji {
-            choose_sources(&mut sources, packages.iter().filter(|package| fits(package)));
+            choose_sources(&mut sources, packages.iter().copied().filter(|package| fits(package)));
         }
         let keep = |package: &'a Identity| {
             let (name, version, release) = package.source();
@@ -100,7 +100,7 @@ pub fn select<'a>(
                 && (mode != MergeMode::Koji || sources.get(name) == Some(&(version, release)))
                 && (mode == MergeMode::Simple || taken.insert(package.nevra()))
         };
-        kept.push(packages.iter().map(keep).collect());
+        kept.push(packages.iter().copied().map(keep).collect());
     }
     kept
 }
@@ -182,12 +182,12 @@ mod tests {
     #[test]
     fn local_packages_win_by_source_name_and_all_stay() {
         let local = [package("foo", "1", Some("foo-1-1.src.rpm")), package("foo", "2", Some("foo-2-1.src.rpm"))];
-        let external = [vec![
+        let external = [
             package("foo-libs", "9", Some("foo-9-1.src.rpm")),
             package("foo-extra", "2", Some("foo-2-1.src.rpm")),
             package("bar", "1", Some("bar-1-1.src.rpm")),
-        ]];
-        let kept = select(MergeMode::Koji, "x86_64", &HashSet::new(), &local, &external);
+        ];
+        let kept = select(MergeMode::Koji, "x86_64", &HashSet::new(), &local, &[external.iter().collect::<Vec<_>>()]);
         assert_eq!(kept, [[false, true, true]]);
     }
 

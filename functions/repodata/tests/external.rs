@@ -368,7 +368,8 @@ fn merge(dirs: &[PathBuf; 3], mode: MergeMode, blocked: &[&str], out: &Path) -> 
         |repository: &Repository| repository.packages.iter().map(|package| package.identity.clone()).collect();
     let external: Vec<Vec<Identity>> = repositories.iter().map(identities).collect();
     let blocked: HashSet<String> = blocked.iter().map(|name| (*name).to_owned()).collect();
-    let kept = select(mode, "x86_64", &blocked, &local_ids, &external);
+    let listed: Vec<Vec<&Identity>> = external.iter().map(|packages| packages.iter().collect()).collect();
+    let kept = select(mode, "x86_64", &blocked, &local_ids, &listed);
 
     let count = local.len() + kept.iter().flatten().filter(|kept| **kept).count();
     let settings = Settings { compression: Compression::Gzip, open_checksum: true };

@@ -407,3 +407,127 @@ fn characters_that_xml_cannot_carry_are_left_out() {
         assert!(!text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace()));
     }
 }
+
+/// One RPM for each package of a real system: the mini distribution.
+#[test]
+fn a_whole_distribution() {
+    let folder = std::env::var("TOJI_TEST_MINIDISTRO").expect("TOJI_TEST_MINIDISTRO is not set: run `make test`");
+    let dir = tempfile::tempdir().unwrap();
+    let rpms = common::rpms(&Path::new(&folder).join("x86_64"));
+    assert!(rpms.len() > 100, "{}", rpms.len());
+    for rpm in rpms {
+        fs::copy(&rpm, dir.path().join(rpm.file_name().unwrap())).unwrap();
+    }
+    assert_same_as_createrepo(dir.path());
+}
+
+/// Numbers that look like chance, the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32 % most
+    }
+
+    fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[self.below(words.len() as u32) as usize]
+    }
+}
+
+/// Dependencies, files, epochs and changelogs of all kinds beside one another.
+#[test]
+fn headers_by_chance() {
+    const NAMES: [&str; 16] = [
+        "a",
+        "b",
+        "foo",
+        "libc.so.6()(64bit)",
+        "libc.so.6(GLIBC_2.34)(64bit)",
+        "/usr/bin/x",
+        "/etc/y",
+        "rpmlib(X)",
+        "(a and b)",
+        "(a if b >= 1)",
+        "config(foo)",
+        "perl(A::B)",
+        "ä☃",
+        "x y",
+        "pkgconfig(z)",
+        "rtld(GNU_HASH)",
+    ];
+    const FLAGS: [u32; 10] = [0, LT, GT, EQ, LT | EQ, GT | EQ, PREREQ, SCRIPT_PRE | EQ, MISSING_OK | GT | EQ, STRONG];
+    const VERSIONS: [&str; 8] = ["", "1", "1-1", "2:1.0~rc1-3^git", "0:1", "1.0-", "-1", "a:b-c"];
+    const KINDS: [(u32, u32, u32); 8] = [
+        PROVIDES,
+        REQUIRES,
+        CONFLICTS,
+        OBSOLETES,
+        RECOMMENDS,
+        (5049, 5051, 5050),
+        (5052, 5054, 5053),
+        (5055, 5057, 5056),
+    ];
+    let base = base_rpm();
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..150 {
+        let mut chance = Chance(number);
+        let rpm = modify(&base, |tags| {
+            tags.insert(1000, Value::Text(format!("chance-{number}").into()));
+            match chance.below(3) {
+                0 => drop(tags.remove(&1003)),
+                _ => drop(tags.insert(1003, Value::I32(vec![chance.below(70_000)]))),
+            }
+            for kind in KINDS {
+                let items: Vec<(&str, u32, &str)> = (0..chance.below(7))
+                    .map(|_| (chance.of(&NAMES), FLAGS[chance.below(10) as usize], chance.of(&VERSIONS)))
+                    .collect();
+                if items.is_empty() {
+                    [kind.0, kind.1, kind.2].iter().for_each(|tag| drop(tags.remove(tag)));
+                } else {
+                    dependencies(tags, kind, &items);
+                }
+            }
+            let entries = chance.below(13);
+            tags.insert(1080, Value::I32((0..entries).map(|_| chance.below(u32::MAX)).collect()));
+            let text = |chance: &mut Chance| chance.of(&["", "x", "- a\n- b\n", " é <b@c> - 1-1"]).as_bytes().to_vec();
+            tags.insert(1081, Value::Texts((0..entries).map(|_| text(&mut chance)).collect()));
+            tags.insert(1082, Value::Texts((0..entries).map(|_| text(&mut chance)).collect()));
+        });
+        fs::write(dir.path().join(format!("{number}.rpm")), rpm).unwrap();
+    }
+    assert_same_as_createrepo(dir.path());
+}
+
+#[test]
+fn a_hundred_thousand_files() {
+    const FILES: u32 = 100_000;
+    let many = |tags: &mut Tags| {
+        let all = |number: u32| Value::I32(vec![number; FILES as usize]);
+        let same = |text: &[u8]| Value::Texts(vec![text.to_vec(); FILES as usize]);
+        tags.insert(1117, Value::Texts((0..FILES).map(|file| format!("file-{file}").into()).collect()));
+        tags.insert(1116, Value::I32((0..FILES).map(|file| file % 1000).collect()));
+        let folders = (0..1000).map(|folder| match folder % 3 {
+            0 => format!("/usr/bin/{folder}/").into(),
+            1 => format!("/etc/{folder}/").into(),
+            _ => format!("/usr/share/{folder}/").into(),
+        });
+        tags.insert(1118, Value::Texts(folders.collect()));
+        tags.insert(
+            1030,
+            Value::I16((0..FILES).map(|file| if file % 7 == 0 { 0o040_755 } else { 0o100_644 }).collect()),
+        );
+        tags.insert(1037, Value::I32((0..FILES).map(|file| if file % 11 == 0 { 1 << 6 } else { 0 }).collect()));
+        for (tag, value) in [
+            (1028, all(1)),
+            (1034, all(1_700_000_000)),
+            (1035, same(&[b'a'; 64])),
+            (1036, same(b"")),
+            (1039, same(b"root")),
+            (1040, same(b"root")),
+        ] {
+            tags.insert(tag, value);
+        }
+    };
+    compare_variants(&[("many-files", &many)]);
+}

@@ -202,7 +202,7 @@ fn stored_frames_give_the_same_text_as_pushed_packages() {
             let fragment = package.fragments.filelists.as_bytes();
             // Mixed, as a repository of stored frames and merged external packages is.
             if number % 2 == 0 {
-                writer.frame(&compress_frame(fragment, 1, compression).unwrap()).unwrap();
+                writer.frames(compress_frame(fragment, 1, compression).unwrap().borrow()).unwrap();
             } else {
                 writer.push(fragment, 1).unwrap();
             }
@@ -244,9 +244,9 @@ fn wrong_counts_and_damaged_frames_are_refused() {
     let mut writer = RepoFileWriter::new(DataKind::Other, 1, settings(Compression::Gzip), Vec::new()).unwrap();
     let mut frame = compress_frame(b"abc", 1, Compression::Gzip).unwrap();
     frame.open_size = 4;
-    assert!(matches!(writer.frame(&frame), Err(RepoError::FrameSize { expected: 4, actual: 3 })));
+    assert!(matches!(writer.frames(frame.borrow()), Err(RepoError::FrameSize { expected: 4, actual: 3 })));
     frame.bytes.truncate(12);
-    assert!(matches!(writer.frame(&frame), Err(RepoError::Io(_))));
+    assert!(matches!(writer.frames(frame.borrow()), Err(RepoError::Io(_))));
 }
 
 fn group_package(name: &str, kind: PackageType) -> GroupPackage {

@@ -2,16 +2,20 @@
 //!
 //! 1. [`Repomd::parse`] the bytes of `repodata/repomd.xml`.
 //! 2. Open a record's downloaded bytes with [`Record::reader`].
-//! 3. Read packages with [`PrimaryReader`], and the fragments of those that stay with [`FragmentReader`].
+//! 3. Read packages with [`PrimaryReader`] and [`FragmentReader`], or [`take`] them all into a [`Snapshot`] to keep.
 
+mod carried;
 mod checked;
 mod decompress;
 mod package;
 mod pieces;
 mod repomd;
+mod snapshot;
 
+pub use carried::{merge_modules, merge_updateinfo};
 pub use package::{ExternalPackage, FragmentReader, OwnedLocation, PrimaryReader};
 pub use repomd::{Checksum, Record, Repomd};
+pub use snapshot::{Snapshot, SnapshotPackage, take};
 
 /// Why an external repository could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -36,6 +36,25 @@ pub struct OwnedLocation {
 }
 
 impl OwnedLocation {
+    /// Of a package that its repository, which has this base URL, says to be at `href` below `base`: an `xml:base` and the package's own
+    /// path, as mergerepo_c writes it. (dnf escapes what needs it in both, and also takes an absolute `href`, which stays so.)
+    pub fn new(repo_url: &str, base: Option<&str>, href: &str) -> Self {
+        if is_absolute(href) {
+            return Self { base: None, href: href.to_owned() };
+        }
+        let base = match base {
+            Some(base) if is_absolute(base) => with_slash(base),
+            Some(base) => with_slash(&format!("{}{base}", with_slash(repo_url))),
+            None => with_slash(repo_url),
+        };
+        Self { base: Some(base), href: href.to_owned() }
+    }
+
+    /// Below the base URL of the repository that it is written for.
+    pub fn relative(href: String) -> Self {
+        Self { base: None, href }
+    }
+
     /// For rendering.
     pub fn borrow(&self) -> Location<'_> {
         Location { base: self.base.as_deref(), href: &self.href }
@@ -43,18 +62,9 @@ impl OwnedLocation {
 }
 
 impl ExternalPackage {
-    /// The package's absolute location, given its repository's base URL: an `xml:base` and the package's own path, as
-    /// mergerepo_c writes it. (dnf escapes what needs it in both, and also takes an absolute `href`, which stays so.)
+    /// The package's absolute location, given its repository's base URL.
     pub fn location(&self, repo_url: &str) -> OwnedLocation {
-        if is_absolute(&self.href) {
-            return OwnedLocation { base: None, href: self.href.clone() };
-        }
-        let base = match self.base.as_deref() {
-            Some(base) if is_absolute(base) => with_slash(base),
-            Some(base) => with_slash(&format!("{}{base}", with_slash(repo_url))),
-            None => with_slash(repo_url),
-        };
-        OwnedLocation { base: Some(base), href: self.href.clone() }
+        OwnedLocation::new(repo_url, self.base.as_deref(), &self.href)
     }
 }
 

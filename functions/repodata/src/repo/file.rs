@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Compression, Frame, RepoError, compress_frame};
+use super::{Compression, Frames, RepoError, compress_frame};
 
 /// What a file of a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub enum DataKind {
     Group,
     /// Where each package comes from: see [`super::Origins`].
     Origin,
+    /// Advisories of external repositories.
+    Updateinfo,
+    /// Modules of external repositories.
+    Modules,
 }
 
 impl DataKind {
@@ -32,6 +36,8 @@ impl DataKind {
             Self::Other => "other",
             Self::Group => "group",
             Self::Origin => "origin",
+            Self::Updateinfo => "updateinfo",
+            Self::Modules => "modules",
         }
     }
 
@@ -42,6 +48,8 @@ impl DataKind {
             Self::Other => "other.xml",
             Self::Group => "comps.xml",
             Self::Origin => "pkgorigins",
+            Self::Updateinfo => "updateinfo.xml",
+            Self::Modules => "modules.yaml",
         }
     }
 
@@ -55,7 +63,7 @@ impl DataKind {
             )),
             Self::Filelists => Some(("<filelists xmlns=\"http://linux.duke.edu/metadata/filelists\"", "</filelists>")),
             Self::Other => Some(("<otherdata xmlns=\"http://linux.duke.edu/metadata/other\"", "</otherdata>")),
-            Self::Group | Self::Origin => None,
+            Self::Group | Self::Origin | Self::Updateinfo | Self::Modules => None,
         }
     }
 }
@@ -136,16 +144,24 @@ impl<W: Write> RepoFileWriter<W> {
         Ok(writer)
     }
 
-    /// Appends a frame made by [`compress_frame`] with this file's compression.
-    pub fn frame(&mut self, frame: &Frame) -> Result<(), RepoError> {
+    /// Appends frames in a row that [`compress_frame`] has made with this file's compression.
+    ///
+    /// # Errors
+    /// When they do not hold what they should; this is found only where a checksum of the plain bytes is wanted.
+    pub fn frames(&mut self, frames: Frames<'_>) -> Result<(), RepoError> {
         self.flush()?;
         if let Some(hash) = &mut self.open_hash {
-            let actual = hash_all(&mut *self.compression.decoder(&frame.bytes)?, hash)?;
-            if actual != frame.open_size {
-                return Err(RepoError::FrameSize { expected: frame.open_size, actual });
+            let actual = hash_all(&mut *self.compression.decoder(frames.bytes)?, hash)?;
+            if actual != frames.open_size {
+                return Err(RepoError::FrameSize { expected: frames.open_size, actual });
             }
         }
-        self.write(frame)
+        self.write(frames)
+    }
+
+    /// Bytes of the file so far; what was pushed and is no frame yet is not counted.
+    pub fn written(&self) -> u64 {
+        self.size
     }
 
     /// Appends plain bytes: whole `<package>` elements (`packages` of them), or a piece of another kind of file.
@@ -198,15 +214,15 @@ impl<W: Write> RepoFileWriter<W> {
         if let Some(hash) = &mut self.open_hash {
             hash.update(open);
         }
-        self.write(&compress_frame(open, packages, self.compression)?)
+        self.write(compress_frame(open, packages, self.compression)?.borrow())
     }
 
-    fn write(&mut self, frame: &Frame) -> Result<(), RepoError> {
-        self.out.write_all(&frame.bytes)?;
-        self.hash.update(&frame.bytes);
-        self.size += frame.bytes.len() as u64;
-        self.open_size += frame.open_size;
-        self.packages += frame.packages;
+    fn write(&mut self, frames: Frames<'_>) -> Result<(), RepoError> {
+        self.out.write_all(frames.bytes)?;
+        self.hash.update(frames.bytes);
+        self.size += frames.bytes.len() as u64;
+        self.open_size += frames.open_size;
+        self.packages += frames.packages;
         Ok(())
     }
 }

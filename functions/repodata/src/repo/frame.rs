@@ -49,6 +49,24 @@ pub struct Frame {
     pub packages: u64,
 }
 
+impl Frame {
+    /// As a row of one.
+    pub fn borrow(&self) -> Frames<'_> {
+        Frames { bytes: &self.bytes, open_size: self.open_size, packages: self.packages }
+    }
+}
+
+/// Frames in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frames<'a> {
+    /// The compressed bytes of all.
+    pub bytes: &'a [u8],
+    /// Bytes before compression.
+    pub open_size: u64,
+    /// How many packages they hold.
+    pub packages: u64,
+}
+
 /// Compresses one frame. The same input always gives the same bytes.
 pub fn compress_frame(open: &[u8], packages: u64, compression: Compression) -> io::Result<Frame> {
     let bytes = match compression {

@@ -6,14 +6,16 @@
 
 mod file;
 mod frame;
+mod index;
 mod origins;
 mod packages;
 mod repomd;
 
 pub use file::{DataKind, RepoFile, RepoFileWriter, Settings};
-pub use frame::{Compression, Frame, compress_frame};
+pub use frame::{Compression, Frame, Frames, compress_frame};
+pub use index::{FrameIndex, IndexedChunk, Step};
 pub use origins::Origins;
-pub use packages::{PackageWriter, RepoPackage};
+pub use packages::{ChunkWriter, PackageWriter, RepoPackage};
 pub use repomd::repomd;
 
 /// Why a repository file could not be written.

@@ -1,8 +1,8 @@
 //! The three files that list packages, written side by side.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use super::{DataKind, RepoError, RepoFile, RepoFileWriter, Settings};
+use super::{Compression, DataKind, Frame, RepoError, RepoFile, RepoFileWriter, Settings, compress_frame};
 use crate::fragment::{Location, PrimaryTemplate};
 
 /// One package of a repository: its stored fragments, and where it is in this repository.
@@ -53,5 +53,34 @@ impl<W: Write> PackageWriter<W> {
     /// Closes the three files.
     pub fn finish(self) -> Result<[(RepoFile, W); 3], RepoError> {
         Ok([self.primary.finish()?, self.filelists.finish()?, self.other.finish()?])
+    }
+}
+
+/// Renders packages into one frame for each of the three files.
+#[derive(Debug, Default)]
+pub struct ChunkWriter {
+    packages: u64,
+    /// Primary, filelists, other.
+    open: [Vec<u8>; 3],
+}
+
+impl ChunkWriter {
+    /// Appends one package.
+    pub fn package(&mut self, package: RepoPackage<'_>) {
+        let [primary, filelists, other] = &mut self.open;
+        package.primary.render(package.file_time, package.location, primary);
+        filelists.extend_from_slice(package.filelists.as_bytes());
+        other.extend_from_slice(package.other.as_bytes());
+        self.packages += 1;
+    }
+
+    /// Compresses what was appended: primary, filelists, other.
+    ///
+    /// # Errors
+    /// When the compressor fails.
+    pub fn finish(self, compression: Compression) -> io::Result<[Frame; 3]> {
+        let [primary, filelists, other] = self.open;
+        let frame = |open: Vec<u8>| compress_frame(&open, self.packages, compression);
+        Ok([frame(primary)?, frame(filelists)?, frame(other)?])
     }
 }
