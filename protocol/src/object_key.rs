@@ -116,6 +116,16 @@ pub fn latest_file(tag: &str, path: &str) -> String {
     format!("repos/{tag}/latest/{path}")
 }
 
+/// Which frames the files of an architecture's repo are made of: for the next one to take over.
+pub fn repo_frames(tag: &str, repo: RepoId, arch: &str) -> String {
+    repo_file(tag, repo, &format!("{arch}/frames.json"))
+}
+
+/// What was read of an external repo. `id` is the SHA-256 of its `repomd.xml`, hex.
+pub fn external_repo(id: &str, name: &str) -> String {
+    format!("external/{id}/{name}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

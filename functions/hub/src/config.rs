@@ -40,6 +40,8 @@ pub struct Config {
     pub web_url: Option<String>,
     /// Who is told by mail, and how.
     pub mail: MailConfig,
+    /// The absolute URL below which repos say that packages are; None = beside the repo (`toplink/…`), whatever its address.
+    pub repo_base_url: Option<String>,
     /// How repo files are compressed where the tag does not say (`repo.compression`).
     pub repo_compression: toji_repodata::repo::Compression,
     /// The deployment's own policies. Those that `policy.set` stores go before them.
@@ -76,6 +78,7 @@ impl Default for Config {
             wait_repo_timeout: TimeDelta::minutes(120),
             web_url: None,
             mail: MailConfig::default(),
+            repo_base_url: None,
             repo_compression: toji_repodata::repo::Compression::Zstd,
             policies: PolicyFile::default(),
             missing_policy_ok: true,

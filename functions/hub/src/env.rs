@@ -96,6 +96,7 @@ impl Hub {
             config.verbose_policy = verbose;
         }
         config.web_url = optional("TOJI_WEB_URL");
+        config.repo_base_url = optional("TOJI_REPO_BASE_URL");
         config.mail = mail()?;
         config.sidetags = sidetags()?;
         if let Some(methods) = optional("TOJI_SAVE_FAILED_TREE") {

@@ -14,6 +14,7 @@ mod untagged;
 pub use access::check_access;
 pub(crate) use sql::tagged_of;
 use sqlx::PgConnection;
+pub(crate) use tagged::build_ids;
 pub use tagged::{Query, builds, rpms};
 use toji_protocol::{
     id::{BuildId, PackageId, Ref, TagId, TaskId, UserId},

@@ -46,6 +46,25 @@ pub struct Query {
 /// # Errors
 /// When the walk through ancestors gets out of hand, or the database is away.
 pub async fn builds(conn: &mut PgConnection, quirks: Quirks, tag: TagId, query: &Query) -> Result<Vec<TaggedBuild>> {
+    let (chosen, entries) = chosen(conn, quirks, tag, query).await?;
+    listed::told(conn, &chosen, &entries, query.extra).await
+}
+
+/// The same builds by their ids, for which much less is read.
+///
+/// # Errors
+/// As with [`builds`].
+pub(crate) async fn build_ids(
+    conn: &mut PgConnection,
+    quirks: Quirks,
+    tag: TagId,
+    query: &Query,
+) -> Result<HashSet<BuildId>> {
+    let (chosen, _) = chosen(conn, quirks, tag, query).await?;
+    Ok(chosen.into_iter().map(|build| build.build).collect())
+}
+
+async fn chosen(conn: &mut PgConnection, quirks: Quirks, tag: TagId, query: &Query) -> Result<(Vec<Listed>, Entries)> {
     // what may be shown is decided by the inherited package list, even where builds are not inherited
     let order = Order::load(conn, quirks, tag, query.event, true).await?;
     let lists = order.tags();
@@ -59,8 +78,7 @@ pub async fn builds(conn: &mut PgConnection, quirks: Quirks, tag: TagId, query: 
     found.retain(|build| is_wanted(build, query));
     let packages: HashSet<PackageId> = found.iter().map(|build| build.package).collect();
     let entries = package::entries(conn, &lists, &packages, query.event).await?;
-    let chosen = choose(quirks, &order, &entries, found, query);
-    listed::told(conn, &chosen, &entries, query.extra).await
+    Ok((choose(quirks, &order, &entries, found, query), entries))
 }
 
 fn is_wanted(build: &Listed, query: &Query) -> bool {

@@ -2,32 +2,34 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use futures::TryStreamExt;
 use sqlx::PgConnection;
 use toji_protocol::{
     arch,
-    id::{EventId, TagId},
+    id::{EventId, RpmId, TagId},
     method::{Named, group::TagGroup, is_truthy, repo::RepoOpts},
     nvr::{Nvr, Nvra, is_debuginfo},
     object_key,
 };
 use toji_repodata::{
     comps::{Group, GroupPackage, GroupRequirement, PackageType},
-    fragment::Fragments,
     merge::Identity,
 };
 
-use crate::{Result, content, package, rpm::fragment, tag::Quirks};
+use super::sql;
+use crate::{Result, content, package, tag::Quirks};
 
 /// An RPM of a repo.
+#[derive(Clone, Debug)]
 pub struct RepoRpm {
+    /// Its id.
+    pub id: RpmId,
     /// What a merge looks at.
     pub identity: Identity,
     /// Where the file is: its S3 key.
     pub key: String,
     /// When the file was made, in seconds.
     pub mtime: u64,
-    /// Its share of the metadata.
-    pub fragments: Fragments,
 }
 
 /// The architectures that a tag's repos are made for: those of the tag itself, not inherited ones.
@@ -75,49 +77,42 @@ pub async fn rpms(
 ) -> Result<BTreeMap<String, Vec<RepoRpm>>> {
     let latest = if extra.get("repo_include_all").is_some_and(is_truthy) { None } else { Some(1) };
     let query = content::Query { event: Some(event), inherit: true, latest, ..content::Query::default() };
-    let (rpms, builds) = content::rpms(&mut *conn, quirks, tag, &query, None, false).await?;
-    let ids: Vec<i64> = rpms.iter().map(|rpm| rpm.id.0).collect();
-    let rows = sqlx::query!("SELECT rpm_id, mtime, fragment FROM rpm_fragment WHERE rpm_id = ANY($1)", &ids)
-        .fetch_all(conn)
-        .await?;
-    let stored: std::collections::HashMap<i64, _> = rows.into_iter().map(|row| (row.rpm_id, row)).collect();
-    let nvrs: std::collections::HashMap<_, _> = builds
-        .iter()
-        .map(|build| {
-            let nvr = Nvr {
-                name: build.name.clone(),
-                version: build.version.clone(),
-                release: build.release.clone(),
-                epoch: None,
-            };
-            (build.build_id, nvr)
-        })
-        .collect();
+    let builds: Vec<i64> =
+        content::build_ids(&mut *conn, quirks, tag, &query).await?.into_iter().map(|id| id.0).collect();
     let mut found: BTreeMap<String, Vec<RepoRpm>> = arches.iter().map(|arch| (arch.clone(), Vec::new())).collect();
-    for rpm in rpms {
-        let repos = repos_of(&rpm.arch, &rpm.name, arches, opts);
-        let (Some(row), Some(build)) = (stored.get(&rpm.id.0), nvrs.get(&rpm.build_id)) else { continue };
+    let mut rpms = std::pin::pin!(sql::rpms(conn, &builds, opts.src || opts.separate_src));
+    while let Some(row) = rpms.try_next().await? {
+        let repos = repos_of(&row.arch, &row.name, arches, opts);
+        if repos.is_empty() {
+            continue;
+        }
+        let rpm = rpm(row);
         for repo in repos {
-            let nvr =
-                Nvr { name: rpm.name.clone(), version: rpm.version.clone(), release: rpm.release.clone(), epoch: None };
-            let nvra = Nvra { nvr, arch: rpm.arch.clone() };
-            let identity = Identity {
-                name: rpm.name.clone(),
-                epoch: rpm.epoch.and_then(|epoch| u32::try_from(epoch).ok()).unwrap_or(0),
-                version: rpm.version.clone(),
-                release: rpm.release.clone(),
-                arch: rpm.arch.clone(),
-                sourcerpm: Some(format!("{build}.src.rpm")),
-            };
-            found.entry(repo).or_default().push(RepoRpm {
-                identity,
-                key: object_key::rpm(build, &nvra),
-                mtime: row.mtime as u64,
-                fragments: fragment::decode(&row.fragment)?,
-            });
+            found.entry(repo).or_default().push(rpm.clone());
         }
     }
+    for rpms in found.values_mut() {
+        // the same RPMs make the same repo
+        rpms.sort_unstable_by_key(|rpm| rpm.id);
+    }
     Ok(found)
+}
+
+fn rpm(row: sql::ListedRpm) -> RepoRpm {
+    let build = Nvr { name: row.package, version: row.build_version, release: row.build_release, epoch: None };
+    let nvr = Nvr { name: row.name, version: row.version, release: row.release, epoch: None };
+    let nvra = Nvra { nvr, arch: row.arch };
+    let key = object_key::rpm(&build, &nvra);
+    let Nvra { nvr, arch } = nvra;
+    let identity = Identity {
+        name: nvr.name,
+        epoch: row.epoch.and_then(|epoch| u32::try_from(epoch).ok()).unwrap_or(0),
+        version: nvr.version,
+        release: nvr.release,
+        arch,
+        sourcerpm: Some(format!("{build}.src.rpm")),
+    };
+    RepoRpm { id: RpmId(row.id), identity, key, mtime: row.mtime as u64 }
 }
 
 /// Source packages that are blocked in the tag: no external repo brings them in.

@@ -3,46 +3,39 @@
 //! Data files have content names under the tag's `data/`, so that equal ones are stored once; `repomd.xml` is written last, and
 //! `latest` after it. What a crash leaves is found again by the same task: the same content goes to the same names.
 
-use std::{collections::HashMap, future::Future, pin::Pin};
+use std::collections::{BTreeMap, HashSet};
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use toji_protocol::{
     id::TaskId,
-    method::{external_repo::TagExternalRepo, is_truthy, repo::Repo},
+    method::{Named, external_repo::TagExternalRepo, is_truthy, repo::Repo},
     object_key,
     state::{RepoState, TaskState},
     value::Value,
     xmlrpc,
 };
 use toji_repodata::{
-    external::{ExternalPackage, FragmentReader, PrimaryReader, Repomd},
-    fragment::Location,
-    merge::{Identity, MergeMode, select},
-    repo::{Compression, DataKind, Origins, PackageWriter, RepoFile, RepoFileWriter, RepoPackage, Settings, repomd},
+    merge::{MergeMode, select},
+    repo::{Compression, DataKind, RepoFile, RepoFileWriter, Settings, repomd},
 };
 
-use super::{contents, contents::RepoRpm, request, sql};
+use super::{
+    before, contents,
+    contents::RepoRpm,
+    data::{self, Content},
+    external::{self, External, Fetch},
+    frames::{self, Assembled},
+    members::Members,
+    request, sql,
+};
 use crate::{
     Error, Hub, Result,
     call::{Cx, rerun},
     callback::tell,
-    error::FaultCode,
     external_repo, group, tag,
     task::sql as task_sql,
 };
-
-/// The answer of [`Fetch::fetch`]; the error is a sentence.
-pub type Fetched<'a> = Pin<Box<dyn Future<Output = std::result::Result<Bytes, String>> + Send + 'a>>;
-
-/// Reads external repos: from the network, or for the function that may not reach it, from where another has put them.
-pub trait Fetch: Send + Sync {
-    /// The bytes at a URL.
-    fn fetch<'a>(&'a self, url: &'a str) -> Fetched<'a>;
-}
-
-/// Where packages are, seen from a repo's architecture folder; the front door takes the front part off.
-const TOPLINK: &str = "toplink";
 
 /// Makes the repo of a newRepo task. Made before, it does nothing.
 ///
@@ -61,7 +54,7 @@ pub async fn make(hub: &Hub, task: TaskId, now: DateTime<Utc>, fetch: &dyn Fetch
     };
     let mut made = Vec::new();
     for (arch, local) in &plan.rpms {
-        made.push((arch.as_str(), make_arch(hub, &plan, arch, local, fetch, now).await?));
+        made.push((arch.as_str(), Box::pin(make_arch(hub, &plan, arch, local, fetch, now)).await?));
     }
     let json = serde_json::to_vec(&plan.repo).map_err(Error::internal)?;
     let (tag, id) = (&plan.repo.tag_name, plan.repo.id);
@@ -132,15 +125,16 @@ async fn done(hub: &Hub, task: TaskId, repo: &Repo, now: DateTime<Utc>) -> Resul
 /// All that a repo is made of, but for external repos.
 struct Plan {
     repo: Repo,
-    rpms: std::collections::BTreeMap<String, Vec<RepoRpm>>,
+    extra: Named,
+    rpms: BTreeMap<String, Vec<RepoRpm>>,
     comps: String,
     external: Vec<TagExternalRepo>,
-    blocked: std::collections::HashSet<String>,
+    blocked: HashSet<String>,
     settings: Settings,
 }
 
 impl Plan {
-    async fn read(conn: &mut sqlx::PgConnection, hub: &Hub, repo: Repo) -> Result<Self> {
+    async fn read(conn: &mut PgConnection, hub: &Hub, repo: Repo) -> Result<Self> {
         let (tag, event, quirks) = (repo.tag_id, repo.create_event, hub.config.quirks);
         let config = tag::build_config(&mut *conn, quirks, tag, Some(event)).await?;
         let config =
@@ -158,62 +152,28 @@ impl Plan {
             _ => hub.config.repo_compression,
         };
         let open_checksum = config.tag.extra.get("repo.open_checksum").is_none_or(is_truthy);
-        Ok(Self { repo, rpms, comps, external, blocked, settings: Settings { compression, open_checksum } })
+        let settings = Settings { compression, open_checksum };
+        Ok(Self { repo, extra: config.tag.extra, rpms, comps, external, blocked, settings })
     }
-}
 
-/// An external repo's packages, with the two other fragments of each.
-struct External {
-    url: String,
-    packages: Vec<ExternalPackage>,
-    filelists: HashMap<String, String>,
-    other: HashMap<String, String>,
-}
-
-fn bad_external(url: &str, error: impl std::fmt::Display) -> Error {
-    Error::Invalid(FaultCode::Generic, format!("external repo {url}: {error}"))
-}
-
-async fn read_external(url: &str, fetch: &dyn Fetch) -> Result<External> {
-    let url = url.trim_end_matches('/').to_owned();
-    let get = async |address: String| fetch.fetch(&address).await.map_err(|error| bad_external(&url, error));
-    let index = Repomd::parse(&get(format!("{url}/repodata/repomd.xml")).await?);
-    let index = index.map_err(|error| bad_external(&url, error))?;
-    let mut files = HashMap::new();
-    for kind in ["primary", "filelists", "other"] {
-        let record = index.record(kind).ok_or_else(|| bad_external(&url, format!("its repomd.xml names no {kind}")))?;
-        let base = record.base.as_deref().unwrap_or(&url).trim_end_matches('/');
-        files.insert(kind, (record.clone(), get(format!("{base}/{}", record.href)).await?));
-    }
-    let fail = |error: toji_repodata::external::ExternalError| bad_external(&url, error);
-    let open = |kind: &str| {
-        let (record, bytes) = files.get(kind).ok_or_else(|| bad_external(&url, kind))?;
-        record.reader(bytes.as_ref()).map_err(fail)
-    };
-    let packages = PrimaryReader::new(open("primary")?).collect::<std::result::Result<_, _>>().map_err(fail)?;
-    let filelists =
-        FragmentReader::filelists(open("filelists")?).collect::<std::result::Result<_, _>>().map_err(fail)?;
-    let other = FragmentReader::other(open("other")?).collect::<std::result::Result<_, _>>().map_err(fail)?;
-    Ok(External { url, packages, filelists, other })
-}
-
-/// The external repos that count for an architecture, in order, all read.
-async fn read_externals(plan: &Plan, arch: &str, fetch: &dyn Fetch) -> Result<(MergeMode, Vec<External>)> {
-    let mut mode = MergeMode::Koji;
-    let mut found = Vec::new();
-    for repo in &plan.external {
-        let listed = repo.arches.as_deref().map(toji_protocol::arch::split_list).unwrap_or_default();
-        if !listed.is_empty() && !listed.iter().any(|listed| listed == arch) {
-            continue;
+    /// The external repos that count for an architecture, in order, with their mode.
+    fn externals(&self, arch: &str) -> (MergeMode, Vec<String>) {
+        let mut mode = MergeMode::Koji;
+        let mut urls = Vec::new();
+        for repo in &self.external {
+            let listed = repo.arches.as_deref().map(toji_protocol::arch::split_list).unwrap_or_default();
+            if !listed.is_empty() && !listed.iter().any(|listed| listed == arch) {
+                continue;
+            }
+            mode = match repo.merge_mode.as_str() {
+                "simple" => MergeMode::Simple,
+                "bare" => MergeMode::Bare,
+                _ => MergeMode::Koji,
+            };
+            urls.push(repo.url.replace("$arch", arch));
         }
-        mode = match repo.merge_mode.as_str() {
-            "simple" => MergeMode::Simple,
-            "bare" => MergeMode::Bare,
-            _ => MergeMode::Koji,
-        };
-        found.push(read_external(&repo.url.replace("$arch", arch), fetch).await?);
+        (mode, urls)
     }
-    Ok((mode, found))
 }
 
 /// Makes one architecture's repo but for its `repomd.xml`, which is answered.
@@ -225,67 +185,84 @@ async fn make_arch(
     fetch: &dyn Fetch,
     now: DateTime<Utc>,
 ) -> Result<String> {
-    let (mode, external) = read_externals(plan, arch, fetch).await?;
-    let identities: Vec<Vec<Identity>> =
-        external.iter().map(|repo| repo.packages.iter().map(|package| package.identity.clone()).collect()).collect();
+    let (mode, urls) = plan.externals(arch);
+    let mut external = Vec::with_capacity(urls.len());
+    for url in &urls {
+        external.push(external::read(hub, url, fetch).await?);
+    }
+    let identities: Vec<Vec<_>> = external
+        .iter()
+        .map(|repo| repo.snapshot.packages().iter().map(|package| &package.identity).collect())
+        .collect();
     let kept = select(mode, arch, &plan.blocked, local.iter().map(|rpm| &rpm.identity), &identities);
-    let count = local.len() + kept.iter().flatten().filter(|kept| **kept).count();
-
-    let fail = |error: toji_repodata::repo::RepoError| Error::internal(error);
-    let outs = [Vec::new(), Vec::new(), Vec::new()];
-    let mut writer = PackageWriter::new(count as u64, plan.settings, outs).map_err(fail)?;
-    let mut origins = Origins::default();
-    for rpm in local {
-        let href = format!("{TOPLINK}/{}", rpm.key);
-        let location = Location { base: None, href: &href };
-        writer.package(package_of(rpm, location)).map_err(fail)?;
-    }
-    for (repo, kept) in external.iter().zip(&kept) {
-        for (package, _) in repo.packages.iter().zip(kept).filter(|(_, kept)| **kept) {
-            let location = package.location(&repo.url);
-            let missing = |kind: &str| bad_external(&repo.url, format!("its {kind} lacks {}", package.identity.name));
-            let filelists = repo.filelists.get(&package.pkgid).ok_or_else(|| missing("filelists"))?;
-            let other = repo.other.get(&package.pkgid).ok_or_else(|| missing("other"))?;
-            let id = &package.identity;
-            origins.add((&id.name, &id.version, &id.release, &id.arch), &repo.url);
-            writer
-                .package(RepoPackage {
-                    primary: &package.primary,
-                    filelists,
-                    other,
-                    location: location.borrow(),
-                    file_time: now.timestamp() as u64,
-                })
-                .map_err(fail)?;
-        }
-    }
-    let mut files: Vec<(RepoFile, Vec<u8>)> = writer.finish().map_err(fail)?.into();
-    files.push(whole(DataKind::Group, plan.comps.as_bytes(), plan.settings)?);
-    if !external.is_empty() {
-        files.push(whole(
-            DataKind::Origin,
-            origins.as_str().as_bytes(),
-            Settings { compression: Compression::Gzip, ..plan.settings },
-        )?);
-    }
-    let mut named = Vec::new();
-    for (file, bytes) in files {
-        let key = object_key::repo_data(&plan.repo.tag_name, &file.file_name());
-        hub.store.put(&key, bytes, "application/octet-stream").await?;
+    let members = Members::new(hub, local, &external, &kept);
+    let mut named = packages(hub, plan, arch, &members, now).await?;
+    for (file, bytes) in others(hub, plan, mode, &external, &members).await? {
+        data::note(hub, plan.repo.id, &plan.repo.tag_name, std::slice::from_ref(&file), now).await?;
+        data::store(hub, &plan.repo.tag_name, &file, Content::Bytes(bytes.into())).await?;
         named.push(file);
     }
     let listed: Vec<(&RepoFile, Option<&str>)> = named.iter().map(|file| (file, None)).collect();
     Ok(repomd(&plan.repo.create_event.to_string(), now.timestamp() as u64, &listed))
 }
 
-fn package_of<'a>(rpm: &'a RepoRpm, location: Location<'a>) -> RepoPackage<'a> {
-    RepoPackage {
-        primary: &rpm.fragments.primary,
-        filelists: &rpm.fragments.filelists,
-        other: &rpm.fragments.other,
-        location,
-        file_time: rpm.mtime,
+/// Stores the files that list packages, and which frames they are made of.
+async fn packages(
+    hub: &Hub,
+    plan: &Plan,
+    arch: &str,
+    members: &Members<'_>,
+    now: DateTime<Utc>,
+) -> Result<Vec<RepoFile>> {
+    let (tag, id) = (&plan.repo.tag_name, plan.repo.id);
+    let chunks = members.chunks(plan.settings.compression);
+    let mut before = before::find(hub, &plan.repo, &plan.extra, arch).await?;
+    let index = loop {
+        let Assembled { index, spooled, made } =
+            frames::assemble(hub, plan.settings, &chunks, before.as_ref(), members).await?;
+        tracing::info!(tag, repo = %id, arch, chunks = chunks.len(), made, "frames are put together");
+        data::note(hub, id, tag, &index.files, now).await?;
+        let mut are_stored = true;
+        for (place, file) in index.files.iter().enumerate() {
+            let content = match (&spooled, &before) {
+                (Some(spooled), _) => Content::File(spooled[place].path()),
+                (None, Some(before)) => Content::In(&before.tag),
+                (None, None) => return Err(Error::internal(anyhow::anyhow!("the files of {tag} are nowhere"))),
+            };
+            are_stored &= data::store(hub, tag, file, content).await?;
+        }
+        if are_stored {
+            break index;
+        }
+        // those of the repo before are gone
+        before = None;
+    };
+    let json = serde_json::to_vec(&index).map_err(Error::internal)?;
+    hub.store.put(&object_key::repo_frames(tag, id, arch), json, "application/json").await?;
+    Ok(index.files.into())
+}
+
+/// The files of a repo beside those that list packages.
+async fn others(
+    hub: &Hub,
+    plan: &Plan,
+    mode: MergeMode,
+    external: &[External],
+    members: &Members<'_>,
+) -> Result<Vec<(RepoFile, Vec<u8>)>> {
+    let mut files = vec![whole(DataKind::Group, plan.comps.as_bytes(), plan.settings)?];
+    if !external.is_empty() {
+        let settings = Settings { compression: Compression::Gzip, ..plan.settings };
+        files.push(whole(DataKind::Origin, members.origins().as_str().as_bytes(), settings)?);
     }
+    if mode == MergeMode::Bare {
+        for kind in external::CARRIED {
+            if let Some(carried) = external::carried(hub, external, kind).await? {
+                files.push(whole(kind, &carried, plan.settings)?);
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn whole(kind: DataKind, open: &[u8], settings: Settings) -> Result<(RepoFile, Vec<u8>)> {

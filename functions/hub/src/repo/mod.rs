@@ -2,21 +2,28 @@
 //!
 //! - [`request`](mod@request): who needs which repo, and what fulfils a request
 //! - [`make`](mod@make): the repo function's work
-//! - [`contents`]: what is in a repo
+//! - [`contents`]: what is in a repo; `members`: its packages in chunks; `frames`: the files made of them, and of a repo `before`;
+//!   `external`: other people's repos; `data`: the files, which repos share
 //! - [`passes`]: end events, expiry, deletion; `auto`: repos that nobody asks for
 //! - `state`: how repos move on when they are told to; `view`: what can be asked of them
 
 mod auto;
+mod before;
 pub mod contents;
+mod data;
 mod dist;
+mod external;
+mod frames;
 pub mod make;
+mod members;
 pub mod passes;
 pub mod request;
 pub(crate) mod sql;
 mod state;
 mod view;
 
-pub use make::{Fetch, Fetched, make};
+pub use external::{Downloaded, Fetch, Fetched};
+pub use make::make;
 pub(crate) use state::set_state;
 use toji_protocol::{
     id::{EventId, TagId, TaskId},

@@ -4,8 +4,6 @@
 //! of a tag that some target builds from. EXPIRED and PROBLEM repos go when their time is over and no live buildroot uses them.
 //! Safe to run twice at once.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use toji_protocol::{
     id::{RepoId, TagId, TaskId},
@@ -15,17 +13,14 @@ use toji_protocol::{
     state::{RepoState, TaskState},
 };
 
-use super::{auto, request, set_state, sql};
-use toji_repodata::external::Repomd;
+use super::{auto, data, request, set_state, sql};
 
-use crate::{Error, Hub, Result, call::Cx, tag};
+use crate::{Hub, Result, call::Cx, tag};
 
 /// A repo that is still not made after this is given up.
 const INIT_TIMEOUT: TimeDelta = TimeDelta::hours(2);
 /// The repo function gets this long before its task is sent again.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
-/// A data file that no repo names is kept so long: its repo may be being made.
-const UNNAMED_FOR: TimeDelta = TimeDelta::days(1);
 
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +64,7 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Passed> {
     request::check_queue(&mut cx).await?;
     request::clean(&mut cx).await?;
     cx.commit().await?;
+    data::sweep(hub, now).await?;
     Ok(passed)
 }
 
@@ -152,28 +148,8 @@ async fn delete(hub: &Hub, repo: &Repo, now: DateTime<Utc>) -> Result<bool> {
     cx.commit().await?;
     hub.store.delete_prefix(&format!("{}/", object_key::repo_dir(&repo.tag_name, repo.id))).await?;
     let mut cx = Cx::internal(hub, now).await?;
+    data::forget(cx.db().await?, repo.id, now).await?;
     set_state(&mut cx, repo.id, RepoState::Deleted).await?;
     cx.commit().await?;
-    sweep_data(hub, &repo.tag_name, now).await?;
     Ok(true)
-}
-
-/// Deletes the tag's data files that no repo of it names any more. Young ones stay: a repo that is being made writes them first.
-async fn sweep_data(hub: &Hub, tag: &str, now: DateTime<Utc>) -> Result<()> {
-    let mut named = HashSet::new();
-    let all = hub.store.list(&format!("{}/", object_key::repos_of_tag(tag))).await?;
-    for object in all.iter().filter(|object| object.key.ends_with("/repodata/repomd.xml")) {
-        let index = hub.store.get(&object.key).await?;
-        let index =
-            Repomd::parse(&index).map_err(|error| Error::internal(anyhow::anyhow!("{}: {error}", object.key)))?;
-        named.extend(index.records.iter().filter_map(|record| record.href.rsplit('/').next().map(str::to_owned)));
-    }
-    let data = object_key::repo_data(tag, "");
-    for object in all.iter().filter(|object| object.key.starts_with(&data)) {
-        let name = &object.key[data.len()..];
-        if !named.contains(name) && now - object.modified > UNNAMED_FOR {
-            hub.store.delete(&object.key).await?;
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,10 @@
 //! Statements about repos and requests.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use futures::Stream;
+use sqlx::{PgConnection, PgPool};
 use toji_protocol::{
     id::{BuildrootId, EventId, HostId, RepoId, RepoRequestId, TagId, TaskId, UserId},
     method::repo::{Repo, RepoReference, RepoRequest},
@@ -163,6 +166,46 @@ pub(super) async fn current(conn: &mut PgConnection) -> Result<Vec<(RepoId, TagI
         sqlx::query!("SELECT id, tag_id, create_event FROM repo WHERE state = 1 AND end_event IS NULL ORDER BY id");
     let rows = rows.fetch_all(conn).await?;
     Ok(rows.into_iter().map(|row| (RepoId(row.id), TagId(row.tag_id), EventId(row.create_event))).collect())
+}
+
+/// An RPM as far as a repo's list goes.
+pub(super) struct ListedRpm {
+    pub(super) id: i64,
+    pub(super) package: String,
+    pub(super) build_version: String,
+    pub(super) build_release: String,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) release: String,
+    pub(super) epoch: Option<i64>,
+    pub(super) arch: String,
+    pub(super) mtime: i64,
+}
+
+/// The RPMs of builds, but for those that have no metadata; those of sources only if they are wanted.
+pub(super) fn rpms<'a>(
+    conn: &'a mut PgConnection,
+    builds: &'a [i64],
+    sources: bool,
+) -> impl Stream<Item = sqlx::Result<ListedRpm>> + 'a {
+    sqlx::query_as!(
+        ListedRpm,
+        "SELECT r.id, p.name AS package, b.version AS build_version, b.release AS build_release, r.name, r.version, r.release,
+             r.epoch, r.arch, f.mtime
+         FROM rpminfo r JOIN rpm_fragment f ON f.rpm_id = r.id JOIN build b ON b.id = r.build_id
+             JOIN package p ON p.id = b.pkg_id
+         WHERE r.build_id = ANY($1) AND ($2 OR r.arch NOT IN ('src', 'nosrc'))",
+        builds,
+        sources
+    )
+    .fetch(conn)
+}
+
+/// What is stored of RPMs' metadata, by their ids.
+pub(super) async fn fragments(pool: &PgPool, rpms: &[i64]) -> Result<HashMap<i64, Vec<u8>>> {
+    let rows = sqlx::query!("SELECT rpm_id, fragment FROM rpm_fragment WHERE rpm_id = ANY($1)", rpms);
+    let rows = rows.fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (row.rpm_id, row.fragment)).collect())
 }
 
 struct RawRequest {
