@@ -46,7 +46,7 @@ sqlx: ## write .sqlx anew, after a query or a migration has changed
 	@$(bin)/sqlx-prepare
 	@$(bin)/postgres stop test
 
-bench: ## measure dispatch and the API; figures also in localstack/.run/bench.json
+bench: ## measure dispatch, repos and the API; figures also in localstack/.run/bench.json
 	@$(bin)/bench $(ARGS)
 
 soak: ## the long forms of the tests: many more cases, and crashes again and again (ARGS go to cargo nextest)

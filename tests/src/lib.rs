@@ -7,12 +7,16 @@
 //! Whatever goes wrong here panics, with the story: this is the tests' ground, not a library for programs.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code, unreachable_pub, reason = "it is the tests' of toji-repodata, too")]
+#[path = "../../functions/repodata/tests/common/craft.rs"]
+mod craft;
 mod database;
 mod events;
 mod fence;
 mod front_door;
 mod golden;
 mod hub;
+pub mod made_up;
 mod network;
 mod postgres;
 mod process;

@@ -19,6 +19,9 @@ mod noarch;
 mod notes;
 mod parents;
 mod refused;
+#[path = "../../../functions/repodata/tests/common/mod.rs"]
+mod repodata;
+mod repos;
 mod rpm_files;
 mod rpms;
 mod scan;

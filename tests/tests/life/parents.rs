@@ -159,12 +159,12 @@ async fn toji_coordinator_handle(world: &World, body: String, now: DateTime<Utc>
     advance(world, task, now).await
 }
 
-async fn advance(world: &World, task: TaskId, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub(crate) async fn advance(world: &World, task: TaskId, now: DateTime<Utc>) -> anyhow::Result<()> {
     Ok(Box::pin(coordinate::advance(&world.hub, task, now)).await?)
 }
 
 /// Runs `work` as a process that dies: it is dropped when it was polled so many times. Answers whether it ended before.
-async fn crash_after<T>(polls: usize, work: impl Future<Output = T>) -> bool {
+pub(crate) async fn crash_after<T>(polls: usize, work: impl Future<Output = T>) -> bool {
     let mut work = pin!(work);
     let mut left = polls;
     poll_fn(|cx| {

@@ -9,6 +9,7 @@ mod load;
 mod logs;
 mod proc;
 mod report;
+mod repos;
 mod seed;
 mod system;
 mod xml;
@@ -37,6 +38,12 @@ struct Arguments {
     /// Seconds of one run against the API; five runs are made of each call
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// Packages of the repos that are made
+    #[arg(long, value_delimiter = ',', default_values_t = [2_000, 10_000, 50_000])]
+    packages: Vec<u32>,
+    /// A createrepo_c to compare with; may be repeated
+    #[arg(long, value_name = "PROGRAM", default_value = "createrepo_c")]
+    createrepo: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,6 +51,7 @@ enum Part {
     Dispatch,
     Api,
     Logs,
+    Repos,
 }
 
 /// One thread: the cores are for what is measured.
@@ -60,6 +68,10 @@ async fn main() -> Result<()> {
         figures.insert("dispatch".to_owned(), dispatch::measure(&system).await?);
     }
     system.stop_builder().await?;
+    if wants(Part::Repos) {
+        let measured = repos::measure(&system, &arguments.packages, &arguments.createrepo).await?;
+        figures.insert("repos".to_owned(), measured);
+    }
     if wants(Part::Api) {
         seed::fill(&system.database_url).await?;
         figures.insert("api".to_owned(), api::measure(&system, arguments.seconds).await?);

@@ -43,10 +43,7 @@ impl Watched {
 
     /// The hub's resident memory, in MB.
     pub(crate) fn hub_memory(self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.hub))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib * 1024.0 / 1e6)
+        in_status(self.hub, "VmRSS:")
     }
 }
 
@@ -67,4 +64,36 @@ fn used(pid: u32, with_children: bool) -> Result<f64> {
     let last = if with_children { 14 } else { 12 };
     let ticks: u64 = fields[11..=last].iter().map(|field| field.parse::<u64>()).sum::<Result<u64, _>>()?;
     Ok(ticks as f64 / TICKS)
+}
+
+/// CPU seconds of our children that have ended.
+pub(crate) fn of_children() -> Result<f64> {
+    Ok(used(std::process::id(), true)? - used(std::process::id(), false)?)
+}
+
+/// Has the kernel forget the most memory that a process has had.
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+/// The most memory that a process has had, in MB.
+pub(crate) fn peak(pid: u32) -> Result<f64> {
+    in_status(pid, "VmHWM:")
+}
+
+/// What a process has read and written by any call, in MB.
+pub(crate) fn io(pid: u32) -> Result<(f64, f64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let of = |name: &str| -> Result<f64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).context("an odd /proc/PID/io")?;
+        Ok(line.trim().parse::<f64>()? / 1e6)
+    };
+    Ok((of("rchar:")?, of("wchar:")?))
+}
+
+fn in_status(pid: u32, name: &str) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a line is missing in its status")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024.0 / 1e6)
 }

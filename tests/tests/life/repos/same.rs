@@ -1,0 +1,76 @@
+//! What createrepo_c makes of the same files.
+
+use std::{collections::BTreeMap, fs};
+
+use serde_json::json;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use toji_repodata::repo::DataKind;
+use toji_tests::made_up::{self, MadeUpBuild};
+
+use super::{Got, Repos};
+use crate::repodata::{createrepo, metadata, packages};
+
+const LISTS: [DataKind; 3] = [DataKind::Primary, DataKind::Filelists, DataKind::Other];
+
+/// The packages of a repo of ours are those that createrepo_c finds in a folder, word for word; but for where they are.
+fn assert_same(got: &Got, folder: &std::path::Path, count: usize) {
+    for kind in LISTS {
+        let (ours, theirs) = (got.text(kind), metadata(folder, kind.name()));
+        assert!(ours.contains(&format!(" packages=\"{count}\"")) && theirs.contains(&format!(" packages=\"{count}\"")));
+        let ours: BTreeMap<_, _> =
+            packages(ours).into_iter().map(|(id, package)| (id, without_folder(&package))).collect();
+        let theirs = packages(&theirs);
+        assert_eq!(ours.len(), count);
+        for (id, package) in &theirs {
+            assert_eq!(ours.get(id), Some(package), "{}", kind.name());
+        }
+    }
+}
+
+/// `toplink/packages/…/x.rpm` as `x.rpm`.
+fn without_folder(package: &str) -> String {
+    let Some(start) = package.find("<location href=\"toplink/") else { return package.to_owned() };
+    let start = start + "<location href=\"".len();
+    let end = start + package[start..].find('"').unwrap();
+    let name = package[start..end].rsplit('/').next().unwrap();
+    format!("{}{name}{}", &package[..start], &package[end..])
+}
+
+fn count(builds: &[MadeUpBuild]) -> usize {
+    builds.iter().map(|build| build.rpms.len()).sum()
+}
+
+async fn compare(options: PgPoolOptions, connect: PgConnectOptions, sources: u32) {
+    let repos = Repos::new(options, connect).await;
+    let folder = tempfile::tempdir().unwrap();
+    let builds = repos.fill("r", 0..sources, 1).await;
+    made_up::write(&builds, folder.path());
+    createrepo(folder.path());
+    for (compression, extension) in [("gzip", ".gz"), ("zstd", ".zst")] {
+        let extra = json!({"tagInfo": "r", "extra": {"repo.compression": compression}});
+        repos.farm.world.ok("editTag2", extra).await;
+        let got = repos.made("r").await;
+        assert!(got.repomd.records.iter().all(|record| record.href.ends_with(extension)), "{:?}", got.repomd);
+        assert_same(&got, folder.path(), count(&builds));
+    }
+    // once more, when a third of them have been built again
+    let again = repos.fill("r", 0..sources / 3, 2).await;
+    fs::remove_dir_all(folder.path()).unwrap();
+    fs::create_dir(folder.path()).unwrap();
+    made_up::write(&again, folder.path());
+    made_up::write(&builds[sources as usize / 3..], folder.path());
+    createrepo(folder.path());
+    assert_same(&repos.made("r").await, folder.path(), count(&builds));
+}
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn few_packages(options: PgPoolOptions, connect: PgConnectOptions) {
+    compare(options, connect, 3).await;
+}
+
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn many_packages(options: PgPoolOptions, connect: PgConnectOptions) {
+    // of 2.5 packages each
+    let sources = if std::env::var_os("TOJI_SOAK").is_some() { 2000 } else { 200 };
+    compare(options, connect, sources).await;
+}
