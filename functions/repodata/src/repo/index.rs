@@ -182,7 +182,7 @@ mod tests {
         let index = index("abcde");
         assert_eq!(index.pieces(0..5, 130), [0..2, 2..4, 4..5]);
         assert_eq!(index.pieces(1..5, 10), [1..2, 2..3, 3..4, 4..5]);
-        assert_eq!(index.pieces(0..5, 1000), [0..5]);
+        assert!(matches!(index.pieces(0..5, 1000).as_slice(), [all] if *all == (0..5)));
         assert!(index.pieces(3..3, 10).is_empty());
     }
 
