@@ -29,7 +29,7 @@ pub(crate) const ADMIN: &str = "the admin's token";
 pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) pool: PgPool,
-    _cloud: Cloud,
+    cloud: Cloud,
     _dir: tempfile::TempDir,
 }
 
@@ -85,7 +85,15 @@ impl World {
         let (store, queues) = (cloud.store().await.unwrap(), cloud.queues().await);
         let hub = Hub::new(pool.clone(), store, queues, cloud.queue_credentials(), config);
         user::bootstrap_admin(&hub, "admin", ADMIN, start()).await.unwrap();
-        Self { hub, pool, _cloud: cloud, _dir: dir }
+        Self { hub, pool, cloud, _dir: dir }
+    }
+
+    /// A hub on the same ground, with other settings.
+    pub(crate) fn hub_with(&self, change: impl FnOnce(&mut Config)) -> Hub {
+        let mut config = self.hub.config.clone();
+        change(&mut config);
+        let (pool, store, queues) = (self.pool.clone(), self.hub.store.clone(), self.hub.queues.clone());
+        Hub::new(pool, store, queues, self.cloud.queue_credentials(), config)
     }
 
     /// Calls a method with a token, at a time.

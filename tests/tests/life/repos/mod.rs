@@ -10,14 +10,17 @@ use std::{collections::BTreeMap, io::Read};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use toji_protocol::{object_key, state::TaskState};
+use toji_protocol::{object_key, queue_name::QueueName, state::TaskState};
 use toji_repodata::{
     external::Repomd,
     repo::{DataKind, FrameIndex},
 };
 use toji_tests::made_up::{self, MadeUp, MadeUpBuild};
 
-use crate::{parents::Farm, world::start};
+use crate::{
+    parents::{Farm, advance},
+    world::start,
+};
 
 /// A hub with a tag `r` of one architecture, and packages to put into it.
 pub(crate) struct Repos {
@@ -59,6 +62,15 @@ impl Repos {
         self.farm.pump(1, start()).await;
         let row = self.farm.world.task(task).await;
         (TaskState::from_number(row["state"].as_i64().unwrap()).unwrap(), row["result"].clone())
+    }
+
+    /// Begins a new repo of a tag; answers its task, and the message that has the repo function make it.
+    pub(crate) async fn begin(&self, tag: &str) -> (i64, String) {
+        let world = &self.farm.world;
+        let task = self.ask(tag).await;
+        world.take(&QueueName::Coordinator).await;
+        advance(world, task.into(), start()).await.unwrap();
+        (task, world.take(&QueueName::Repo).await.pop().unwrap())
     }
 
     /// The newest repo of a tag that is READY, whole.

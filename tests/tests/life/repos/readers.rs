@@ -9,15 +9,12 @@ use chrono::TimeDelta;
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use toji_hub::Hub;
-use toji_protocol::{object_key, queue_name::QueueName};
+use toji_protocol::object_key;
 use toji_repo::HttpFetch;
 use toji_repodata::external::Repomd;
 
 use super::Repos;
-use crate::{
-    parents::{advance, crash_after},
-    world::start,
-};
+use crate::{parents::crash_after, world::start};
 
 /// Reads the newest repo of `r` once: every file that it names.
 async fn read(hub: &Hub) {
@@ -79,10 +76,7 @@ async fn a_function_that_dies_anywhere(options: PgPoolOptions, connect: PgConnec
     let mut crashes = 0;
     for version in 1.. {
         repos.fill("r", 0..1, version).await;
-        let task = repos.ask("r").await;
-        world.take(&QueueName::Coordinator).await;
-        advance(world, task.into(), start()).await.unwrap();
-        let message = world.take(&QueueName::Repo).await.pop().unwrap();
+        let (task, message) = repos.begin("r").await;
         // later and later, so that each of its steps is met
         let polls = version as usize;
         let has_ended = crash_after(polls, toji_repo::handle(&world.hub, &message, start(), &fetch)).await;

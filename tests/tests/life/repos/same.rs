@@ -8,7 +8,10 @@ use toji_repodata::repo::DataKind;
 use toji_tests::made_up::{self, MadeUpBuild};
 
 use super::{Got, Repos};
-use crate::repodata::{createrepo, metadata, packages};
+use crate::{
+    repodata::{createrepo, metadata, packages},
+    world::start,
+};
 
 const LISTS: [DataKind; 3] = [DataKind::Primary, DataKind::Filelists, DataKind::Other];
 
@@ -73,4 +76,21 @@ async fn many_packages(options: PgPoolOptions, connect: PgConnectOptions) {
     // of 2.5 packages each
     let sources = if std::env::var_os("TOJI_SOAK").is_some() { 2000 } else { 200 };
     compare(options, connect, sources).await;
+}
+
+/// A deployment may say where packages are, whatever the repo's own address.
+#[sqlx::test(migrator = "toji_hub::MIGRATIONS")]
+async fn packages_at_an_address_of_their_own(options: PgPoolOptions, connect: PgConnectOptions) {
+    let repos = Repos::new(options, connect).await;
+    repos.fill("r", 0..2, 1).await;
+    let beside = repos.made("r").await;
+    let url = "https://files.example.org/kojifiles";
+    let hub = repos.farm.world.hub_with(|config| config.repo_base_url = Some(url.to_owned()));
+    let (_, message) = repos.begin("r").await;
+    let fetch = toji_repo::HttpFetch::new().unwrap();
+    toji_repo::handle(&hub, &message, start(), &fetch).await.unwrap();
+    let elsewhere = repos.newest("r").await;
+    let wanted = beside.text(DataKind::Primary).replace("href=\"toplink/", &format!("xml:base=\"{url}/\" href=\""));
+    assert_ne!(beside.text(DataKind::Primary), wanted);
+    assert_eq!(elsewhere.text(DataKind::Primary), wanted, "frames of the other form are not taken over");
 }
