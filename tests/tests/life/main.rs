@@ -19,6 +19,8 @@ mod noarch;
 mod notes;
 mod parents;
 mod refused;
+mod repo_passes;
+mod repos_at_scale;
 mod rpm_files;
 mod rpms;
 mod scan;
