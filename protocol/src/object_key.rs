@@ -116,6 +116,21 @@ pub fn latest_file(tag: &str, path: &str) -> String {
     format!("repos/{tag}/latest/{path}")
 }
 
+/// Until when the system counts as awake.
+pub fn activity() -> String {
+    "state/activity.json".to_owned()
+}
+
+/// Which external repos are watched, and what they said last.
+pub fn external_repos() -> String {
+    "state/external-repos.json".to_owned()
+}
+
+/// What a scheduled pass remembers.
+pub fn pass(name: &str) -> String {
+    format!("state/passes/{name}.json")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

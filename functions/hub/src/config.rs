@@ -38,6 +38,8 @@ pub struct Config {
     pub expired_repo_lifetime: TimeDelta,
     /// Which tags want repos by themselves.
     pub auto_repos: AutoRepos,
+    /// Whether passes sleep when nothing is written: see `activity`.
+    pub sleeps: bool,
     /// How long a waitrepo task waits.
     pub wait_repo_timeout: TimeDelta,
     /// Where web pages are, without a slash at the end; None = beside the files.
@@ -79,6 +81,7 @@ impl Default for Config {
             dist_repo_lifetime: TimeDelta::days(7),
             expired_repo_lifetime: TimeDelta::days(7),
             auto_repos: AutoRepos::Tags,
+            sleeps: false,
             wait_repo_timeout: TimeDelta::minutes(120),
             web_url: None,
             mail: MailConfig::default(),

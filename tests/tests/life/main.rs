@@ -26,6 +26,7 @@ mod rpms;
 mod scan;
 mod signatures;
 mod signing;
+mod sleep;
 mod storm;
 mod subtasks;
 mod uploads;
