@@ -9,7 +9,7 @@ use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use toji_hub::{Hub, callback, config::Config, pass::Pass, policy::PolicyFile, tag::Quirks};
+use toji_hub::{Hub, callback, config::Config, external_repo, pass::Pass, policy::PolicyFile, tag::Quirks};
 use toji_mail::Postman;
 use toji_protocol::queue_name::QueueName;
 use toji_remote::Outside;
@@ -231,6 +231,7 @@ async fn build(config: toji_builder::Config, stop: watch::Receiver<bool>) {
 fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, stop: &watch::Sender<bool>) {
     let advance = |hub: Hub, body: String| async move { toji_coordinator::handle(&hub, &body, Utc::now()).await };
     parts.spawn(consume(hub.clone(), QueueName::Coordinator, advance, stop.subscribe()));
+    let watched = fetch.clone();
     let make = move |hub: Hub, body: String| {
         let fetch = fetch.clone();
         async move { toji_repo::handle(&hub, &body, Utc::now(), &fetch).await }
@@ -258,4 +259,9 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, 
         let run = move |hub: Hub, now| async move { pass.run(&hub, now).await };
         parts.spawn(repeat(hub.clone(), pass.name(), seconds(every), run, stop.subscribe()));
     }
+    let watch = move |hub: Hub, now| {
+        let fetch = watched.clone();
+        async move { external_repo::watch::run_once(&hub, now, &fetch).await }
+    };
+    parts.spawn(repeat(hub.clone(), "external", seconds(60), watch, stop.subscribe()));
 }

@@ -31,4 +31,5 @@ mod storm;
 mod subtasks;
 mod uploads;
 mod versions;
+mod watch;
 mod world;
