@@ -9,7 +9,7 @@ use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use toji_hub::{Hub, callback, config::Config, policy::PolicyFile, tag::Quirks};
+use toji_hub::{Hub, callback, config::Config, external_repo, pass::Pass, policy::PolicyFile, tag::Quirks};
 use toji_mail::Postman;
 use toji_protocol::queue_name::QueueName;
 use toji_remote::Outside;
@@ -158,7 +158,8 @@ async fn hub(settings: &Settings, cloud: &Cloud, server_url: &str) -> Result<Hub
     let pool = database(&settings.database_url).await?;
     toji_hub::MIGRATIONS.run(&pool).await.context("cannot bring the database's schema up to date")?;
     let topurl = format!("{server_url}/kojifiles");
-    let mut config = Config { topurl, mail: toji_hub::env::mail()?, quirks: settings.quirks, ..Config::default() };
+    let mut config =
+        Config { topurl, mail: toji_hub::env::mail()?, quirks: settings.quirks, sleeps: true, ..Config::default() };
     config.policies = settings.policies.clone();
     let remote = Outside::new().await.context("no HTTP client")?;
     settings.hooks.check(&remote)?;
@@ -230,6 +231,7 @@ async fn build(config: toji_builder::Config, stop: watch::Receiver<bool>) {
 fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, stop: &watch::Sender<bool>) {
     let advance = |hub: Hub, body: String| async move { toji_coordinator::handle(&hub, &body, Utc::now()).await };
     parts.spawn(consume(hub.clone(), QueueName::Coordinator, advance, stop.subscribe()));
+    let watched = fetch.clone();
     let make = move |hub: Hub, body: String| {
         let fetch = fetch.clone();
         async move { toji_repo::handle(&hub, &body, Utc::now(), &fetch).await }
@@ -246,16 +248,20 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, 
     parts.spawn(consume(hub.clone(), QueueName::Events, tell, stop.subscribe()));
 
     let seconds = Duration::from_secs;
-    let outbox = |hub: Hub, now| async move { toji_hub::outbox::run_once(&hub, now).await };
-    parts.spawn(repeat(hub.clone(), "outbox", seconds(2), outbox, stop.subscribe()));
-    let events = |hub: Hub, now| async move { toji_hub::callback::deliver::run_once(&hub, now).await };
-    parts.spawn(repeat(hub.clone(), "events", seconds(2), events, stop.subscribe()));
-    let rescue = |hub: Hub, now| async move { toji_hub::task::rescue::run_once(&hub, now).await };
-    parts.spawn(repeat(hub.clone(), "rescue", seconds(2), rescue, stop.subscribe()));
-    let repos = |hub: Hub, now| async move { toji_hub::repo::passes::run_once(&hub, now).await };
-    parts.spawn(repeat(hub.clone(), "repos", seconds(5), repos, stop.subscribe()));
-    let sweep = |hub: Hub, now| async move { toji_hub::sweep::run_once(&hub, now).await };
-    parts.spawn(repeat(hub.clone(), "sweep", seconds(60), sweep, stop.subscribe()));
-    let uploads = |hub: Hub, now| async move { toji_hub::sweep::uploads::run_once(&hub, now).await };
-    parts.spawn(repeat(hub.clone(), "uploads", seconds(600), uploads, stop.subscribe()));
+    for (pass, every) in [
+        (Pass::Outbox, 2),
+        (Pass::Events, 2),
+        (Pass::Rescue, 2),
+        (Pass::Repos, 5),
+        (Pass::Sweep, 60),
+        (Pass::Uploads, 600),
+    ] {
+        let run = move |hub: Hub, now| async move { pass.run(&hub, now).await };
+        parts.spawn(repeat(hub.clone(), pass.name(), seconds(every), run, stop.subscribe()));
+    }
+    let watch = move |hub: Hub, now| {
+        let fetch = watched.clone();
+        async move { external_repo::watch::run_once(&hub, now, &fetch).await }
+    };
+    parts.spawn(repeat(hub.clone(), "external", seconds(60), watch, stop.subscribe()));
 }

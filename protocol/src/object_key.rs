@@ -124,6 +124,19 @@ pub fn repo_frames(tag: &str, repo: RepoId, arch: &str) -> String {
 /// What was read of an external repo. `id` is the SHA-256 of its `repomd.xml`, hex.
 pub fn external_repo(id: &str, name: &str) -> String {
     format!("external/{id}/{name}")
+/// Until when the system counts as awake.
+pub fn activity() -> String {
+    "state/activity.json".to_owned()
+}
+
+/// Which external repos are watched, and what they said last.
+pub fn external_repos() -> String {
+    "state/external-repos.json".to_owned()
+}
+
+/// What a scheduled pass remembers.
+pub fn pass(name: &str) -> String {
+    format!("state/passes/{name}.json")
 }
 
 #[cfg(test)]

@@ -122,6 +122,23 @@ pub struct Advance {
     pub task: TaskId,
 }
 
+/// For the coordinator: what repos of these tags show has changed. Those that want repos by themselves are looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagsChanged {
+    /// The tags.
+    pub tags: Vec<TagId>,
+}
+
+/// All that the coordinator is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ForCoordinator {
+    /// A task is to be looked at.
+    Advance(Advance),
+    /// Tags have changed.
+    TagsChanged(TagsChanged),
+}
+
 /// For the repo function: this newRepo task's repo is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MakeRepo {
@@ -196,6 +213,15 @@ pub struct BinQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_coordinator_tells_its_messages_apart() {
+        let told = |text| serde_json::from_str::<ForCoordinator>(text).ok();
+        assert_eq!(told(r#"{"task":5}"#), Some(ForCoordinator::Advance(Advance { task: TaskId(5) })));
+        let changed = TagsChanged { tags: vec![TagId(1), TagId(2)] };
+        assert_eq!(told(r#"{"tags":[1,2]}"#), Some(ForCoordinator::TagsChanged(changed)));
+        assert_eq!(told(r#"{"tag":1}"#), None);
+    }
 
     #[test]
     fn names_are_read_back() {

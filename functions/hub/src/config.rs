@@ -32,8 +32,14 @@ pub struct Config {
     pub repo_lag_window: TimeDelta,
     /// How long an outdated repo is kept.
     pub repo_lifetime: TimeDelta,
+    /// How long a dist repo is kept that is not the newest.
+    pub dist_repo_lifetime: TimeDelta,
     /// How long an expired repo's files are kept.
     pub expired_repo_lifetime: TimeDelta,
+    /// Which tags want repos by themselves.
+    pub auto_repos: AutoRepos,
+    /// Whether passes sleep when nothing is written: see `activity`.
+    pub sleeps: bool,
     /// How long a waitrepo task waits.
     pub wait_repo_timeout: TimeDelta,
     /// Where web pages are, without a slash at the end; None = beside the files.
@@ -74,7 +80,10 @@ impl Default for Config {
             repo_lag: TimeDelta::hours(1),
             repo_lag_window: TimeDelta::minutes(10),
             repo_lifetime: TimeDelta::days(7),
+            dist_repo_lifetime: TimeDelta::days(7),
             expired_repo_lifetime: TimeDelta::days(7),
+            auto_repos: AutoRepos::Tags,
+            sleeps: false,
             wait_repo_timeout: TimeDelta::minutes(120),
             web_url: None,
             mail: MailConfig::default(),
@@ -98,6 +107,28 @@ impl Config {
         match &self.web_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("{}/koji", self.topurl.trim_end_matches("/kojifiles")),
+        }
+    }
+}
+
+/// Which tags want repos by themselves, whoever waits for one or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoRepos {
+    /// Those whose setting `repo.auto` is true, as in Koji.
+    #[default]
+    Tags,
+    /// And the build tags of all targets, unless theirs is false.
+    Targets,
+}
+
+impl std::str::FromStr for AutoRepos {
+    type Err = String;
+
+    fn from_str(word: &str) -> std::result::Result<Self, String> {
+        match word {
+            "tags" => Ok(Self::Tags),
+            "targets" => Ok(Self::Targets),
+            other => Err(format!("'{other}': say tags or targets")),
         }
     }
 }

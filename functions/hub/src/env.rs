@@ -16,6 +16,8 @@
 //! | `TOJI_SIDETAG_REMOVE_EMPTY` | `true`: a side tag goes with its last build |
 //! | `TOJI_SIDETAG_NEW_REPO` | `true`: a new side tag's repo is asked for at once |
 //! | `TOJI_SAVE_FAILED_TREE` | kinds of tasks, with commas between, or `*`; `buildArch` unless said |
+//! | `TOJI_AUTO_REPOS` | `tags`: repos are made by themselves of tags whose setting `repo.auto` is true; `targets`: of all targets' build tags, too. `tags` unless said |
+//! | `TOJI_SLEEP` | `false`: scheduled passes ask Postgres each time, also when nothing has been written |
 //! | `TOJI_QUIRKS` | `koji`: tags inherit as in Koji, oddities included; `none`: without them. `koji` unless said |
 //! | `TOJI_HOOKS` | hooks, webhooks and added methods: the path of a file as in `callback::settings`, or its text |
 //! | `AWS_REGION` | `us-east-1` unless said |
@@ -102,6 +104,10 @@ impl Hub {
         if let Some(methods) = optional("TOJI_SAVE_FAILED_TREE") {
             config.save_failed_tree = (methods.trim() != "*").then(|| words(&methods));
         }
+        if let Some(auto_repos) = parsed("TOJI_AUTO_REPOS")? {
+            config.auto_repos = auto_repos;
+        }
+        config.sleeps = parsed("TOJI_SLEEP")?.unwrap_or(true);
         if let Some(quirks) = parsed("TOJI_QUIRKS")? {
             config.quirks = quirks;
         }

@@ -10,8 +10,10 @@
 //! - [`coordinate`]: parent tasks as state machines; [`import`]: what a build leaves behind
 //! - [`repo`]: requests, and repos made of stored fragments
 //! - [`outbox`]: messages that leave after the commit
+//! - [`pass`]: the scheduled passes; [`activity`]: when they let the database sleep
 //! - [`callback`]: hooks that are asked before something happens, and who is told of it after; [`plugin`]: methods that others answer
 
+pub mod activity;
 pub mod archive;
 pub mod build;
 pub mod buildroot;
@@ -38,6 +40,7 @@ pub mod name;
 pub mod notification;
 pub mod outbox;
 pub mod package;
+pub mod pass;
 pub mod plugin;
 pub mod policy;
 pub mod repo;
@@ -58,6 +61,7 @@ pub mod worker;
 
 use std::sync::Arc;
 
+use activity::Activity;
 use call::Table;
 use callback::Answers;
 use config::{Config, QueueCredentials};
@@ -87,6 +91,7 @@ pub struct Parts {
     pub queue_credentials: Box<dyn QueueCredentials>,
     /// The settings.
     pub config: Config,
+    activity: Activity,
     connections: Connections,
     policies: policy::Cache,
     table: Table,
@@ -111,7 +116,8 @@ impl Hub {
         let connections = Connections::new(pool.clone());
         let policies = policy::Cache::new(&config.policies);
         let table = Table::new(&config.callbacks.methods);
-        let parts = Parts { pool, store, queues, queue_credentials, config, connections, policies, table };
+        let activity = Activity::default();
+        let parts = Parts { pool, store, queues, queue_credentials, config, activity, connections, policies, table };
         Self { parts: Arc::new(parts), request_id: None, answers: Answers::default() }
     }
 

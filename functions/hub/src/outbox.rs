@@ -104,3 +104,12 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     tx.commit().await?;
     Ok(count)
 }
+
+/// When the pass will have something to do: now, as long as a message waits.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn due(hub: &Hub, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    let any = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM outbox) AS "any!""#).fetch_one(&hub.pool).await?;
+    Ok(any.then_some(now))
+}

@@ -1,4 +1,5 @@
 //! Scheduled passes: each reconciles what crashes and lost messages leave behind, and may run twice at once. A program a pass.
+//! Most ask S3 first whether they are needed: see [`toji_hub::pass`].
 
 use std::{future::Future, sync::Arc};
 

@@ -19,6 +19,7 @@ mod live_logs;
 mod openapi;
 mod plugins;
 mod postgres_stops;
+mod repo_figures;
 mod server_dies;
 mod stock_client;
 mod stock_gc;

@@ -22,13 +22,17 @@ mod refused;
 #[path = "../../../functions/repodata/tests/common/mod.rs"]
 mod repodata;
 mod repos;
+mod repo_passes;
+mod repos_at_scale;
 mod rpm_files;
 mod rpms;
 mod scan;
 mod signatures;
 mod signing;
+mod sleep;
 mod storm;
 mod subtasks;
 mod uploads;
 mod versions;
+mod watch;
 mod world;

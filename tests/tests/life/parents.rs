@@ -12,7 +12,7 @@ use sqlx::{
 use toji_hub::coordinate;
 use toji_protocol::{
     id::TaskId,
-    queue_name::{Advance, HostOrder, QueueName},
+    queue_name::{ForCoordinator, HostOrder, QueueName},
 };
 use toji_repo::HttpFetch;
 
@@ -155,8 +155,10 @@ impl Farm {
 
 /// What the coordinator's function does with a message.
 async fn toji_coordinator_handle(world: &World, body: String, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let Advance { task } = serde_json::from_str(&body)?;
-    advance(world, task, now).await
+    match serde_json::from_str(&body)? {
+        ForCoordinator::Advance(told) => advance(world, told.task, now).await,
+        ForCoordinator::TagsChanged(told) => Ok(toji_hub::repo::auto::changed(&world.hub, &told.tags, now).await?),
+    }
 }
 
 pub(crate) async fn advance(world: &World, task: TaskId, now: DateTime<Utc>) -> anyhow::Result<()> {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use toji_hub::{
     Hub,
     call::{Auth, InnerCall, Reply, Request},
@@ -21,6 +24,7 @@ use toji_protocol::{
     queue_name::{Bin, HostOrder, QueueName},
 };
 use toji_remote::Outside;
+use toji_store::Store;
 
 /// The admin's token.
 pub(crate) const ADMIN: &str = "the admin's token";
@@ -77,11 +81,16 @@ impl World {
 
     /// The same, with hooks, webhooks and added methods: their file.
     pub(crate) async fn with_hooks(pool: PgPool, hooks: &str) -> Self {
+        let callbacks = Arc::new(hooks.parse().unwrap());
+        Self::with(pool, Config { callbacks, ..Config::default() }).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn with(pool: PgPool, config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let cloud = Cloud::serve(dir.path()).await.unwrap();
-        let callbacks = Arc::new(hooks.parse().unwrap());
         let remote = Arc::new(Outside::new().await.unwrap());
-        let config = Config { lease: seconds(30), callbacks, remote, ..Config::default() };
+        let config = Config { lease: seconds(30), remote, ..config };
         let (store, queues) = (cloud.store().await.unwrap(), cloud.queues().await);
         let hub = Hub::new(pool.clone(), store, queues, cloud.queue_credentials(), config);
         user::bootstrap_admin(&hub, "admin", ADMIN, start()).await.unwrap();
@@ -94,6 +103,17 @@ impl World {
         change(&mut config);
         let (pool, store, queues) = (self.pool.clone(), self.hub.store.clone(), self.hub.queues.clone());
         Hub::new(pool, store, queues, self.cloud.queue_credentials(), config)
+    /// A function of the same deployment, that has connected to nothing yet.
+    pub(crate) async fn function(&self, connect: &PgConnectOptions, config: Config) -> Hub {
+        let pool =
+            PgPoolOptions::new().max_connections(4).connect_lazy_with(connect.clone().application_name("function"));
+        let (store, queues) = (self.cloud.store().await.unwrap(), self.cloud.queues().await);
+        Hub::new(pool, store, queues, self.cloud.queue_credentials(), config)
+    }
+
+    /// A hub on the same database with another S3.
+    pub(crate) async fn with_store(&self, store: Store, config: Config) -> Hub {
+        Hub::new(self.pool.clone(), store, self.cloud.queues().await, self.cloud.queue_credentials(), config)
     }
 
     /// Calls a method with a token, at a time.

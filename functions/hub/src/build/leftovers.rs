@@ -64,6 +64,16 @@ pub(crate) async fn sweep(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
 /// A content generator's build that was to be completed by the call which had begun it has failed with it. One that is reserved
 /// stays so.
 async fn fail_cut_off(hub: &Hub, now: DateTime<Utc>) -> Result<()> {
+    // a transaction that does nothing would keep the passes awake
+    let any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM pending_import JOIN build ON build.id = build_id
+               WHERE build.state = 0 AND cg_id IS NOT NULL AND pending_import.task_id IS NULL
+                   AND pending_import.start_time < $1) AS "any!""#,
+        now - IMPORT_RUNS
+    );
+    if !any.fetch_one(&hub.pool).await? {
+        return Ok(());
+    }
     let mut cx = Cx::internal(hub, now).await?;
     let failed = sqlx::query_scalar!(
         "UPDATE build SET state = 3, completion_time = $2 FROM pending_import

@@ -120,6 +120,9 @@ impl Cx {
     pub async fn begin(&mut self) -> Result<()> {
         if !matches!(self.db, Db::Writing(_)) {
             self.release();
+            if self.hub.config.sleeps {
+                self.hub.activity.reach(&self.hub.store, self.now).await;
+            }
             let mut conn = self.hub.connections.take(self.plans).await?;
             PgTransactionManager::begin(conn.get(), None).await?;
             self.db = Db::Writing(conn);

@@ -78,6 +78,15 @@ pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Delivered> {
     }
 }
 
+/// When the pass will have something to do, if nothing happens until then.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn due(hub: &Hub) -> Result<Option<DateTime<Utc>>> {
+    let due = sqlx::query_scalar!("SELECT min(greatest(due_time, lease_expires_at)) FROM callback_delivery");
+    Ok(due.fetch_one(&hub.pool).await?)
+}
+
 async fn tell_all(hub: &Hub, name: &str, mut due: Vec<Due>, now: DateTime<Utc>) -> Result<Delivered> {
     let settings = hub.config.callbacks.clone();
     let mut delivered = Delivered::default();

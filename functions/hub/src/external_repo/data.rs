@@ -1,8 +1,9 @@
-//! What is known of an external repo's contents: kojira notes here when it has changed, which makes its tags' repos old.
+//! What is known of an external repo's contents: the watch, or kojira, notes here when it has changed, which makes its tags' repos old.
 
 use toji_protocol::{
+    id::{ExternalRepoId, Ref, UserId},
     method::external_repo::{GetExternalRepoData, SetExternalRepoData},
-    value::Value,
+    value::{Map, Value},
 };
 
 use super::{changed, require, sql};
@@ -19,17 +20,22 @@ impl Handle for GetExternalRepoData {
     }
 }
 
+/// Replaces what was noted, under a new event. The repo is locked.
+pub(super) async fn set_data(cx: &mut Cx, id: ExternalRepoId, data: &Map, by: UserId) -> Result<()> {
+    let event = cx.event().await?;
+    let conn = cx.db().await?;
+    sql::revoke_data(conn, id, event, by).await?;
+    sql::insert_data(conn, id, data, event, by).await?;
+    changed(cx, id).await
+}
+
 impl Handle for SetExternalRepoData {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let by = cx.caller.user()?.id;
         let conn = cx.db().await?;
         let id = require(conn, &self.external_repo_id, None).await?.id;
         sql::lock(conn, id).await?;
-        require(conn, &toji_protocol::id::Ref::Id(id), None).await?;
-        let event = cx.event().await?;
-        let conn = cx.db().await?;
-        sql::revoke_data(conn, id, event, by).await?;
-        sql::insert_data(conn, id, &self.data, event, by).await?;
-        changed(cx, id).await
+        require(conn, &Ref::Id(id), None).await?;
+        set_data(cx, id, &self.data, by).await
     }
 }

@@ -3,6 +3,7 @@
 mod attach;
 mod data;
 mod sql;
+pub mod watch;
 
 use std::collections::HashSet;
 

@@ -4,10 +4,10 @@
 //! - [`make`](mod@make): the repo function's work
 //! - [`contents`]: what is in a repo; `members`: its packages in chunks; `frames`: the files made of them, and of a repo `before`;
 //!   `external`: other people's repos; `data`: the files, which repos share
-//! - [`passes`]: end events, expiry, deletion; `auto`: repos that nobody asks for
+//! - [`passes`]: end events, expiry, deletion; [`auto`]: repos that nobody asks for
 //! - `state`: how repos move on when they are told to; `view`: what can be asked of them
 
-mod auto;
+pub mod auto;
 mod before;
 pub mod contents;
 mod data;
@@ -24,9 +24,8 @@ mod view;
 
 pub use external::{Downloaded, Fetch, Fetched};
 pub use make::make;
-pub(crate) use state::set_state;
 use toji_protocol::{
-    id::{EventId, TagId, TaskId},
+    id::{EventId, Ref, TagId, TaskId},
     method::{
         Named, is_truthy,
         repo::{
@@ -36,7 +35,7 @@ use toji_protocol::{
         },
         task::NewRepo,
     },
-    queue_name::{Advance, QueueName},
+    queue_name::{Advance, QueueName, TagsChanged},
     state::RepoState,
     task::{TaskMethod, new_repo::NewRepoTask, wait_repo::WaitRepoTask},
     value::{Map, Value, to_value},
@@ -45,6 +44,7 @@ use toji_protocol::{
 use crate::{
     Error, Result,
     call::{Cx, Handle, Table},
+    config::AutoRepos,
     tag, task,
 };
 
@@ -76,7 +76,7 @@ pub(crate) fn methods(table: &mut Table) {
         .add::<NewRepo>();
 }
 
-/// Has those who wait for a repo look again: something that may matter to them has changed.
+/// Has those who wait for a repo look again, and tags that want one by themselves looked at: something that may matter to them has changed.
 ///
 /// # Errors
 /// When the database is away.
@@ -89,19 +89,36 @@ pub async fn tag_changed(cx: &mut Cx, tag: TagId) -> Result<()> {
 /// # Errors
 /// When the database is away.
 pub async fn tags_changed(cx: &mut Cx, tags: &[TagId]) -> Result<()> {
+    if tags.is_empty() {
+        return Ok(());
+    }
     // a tag that inherits from one of them may be the one that is waited for; there are few such tasks, so all of them look
-    if tags.is_empty() { Ok(()) } else { wake_waiters(cx).await }
+    wake_waiters(cx, None).await?;
+    // who changes a tag does not wait for who looks at all that inherit from it
+    if cx.hub.config.auto_repos == AutoRepos::Targets || sql::any_auto(cx.db().await?).await? {
+        cx.post(QueueName::Coordinator, &TagsChanged { tags: tags.to_vec() });
+    }
+    Ok(())
 }
 
-async fn wake_waiters(cx: &mut Cx) -> Result<()> {
-    let waiting = sqlx::query_scalar!(
-        "SELECT id FROM task WHERE coordinated AND state IN (0, 1) AND method = $1",
+/// Has the tasks look again that wait for a repo: for one of this tag, or all.
+async fn wake_waiters(cx: &mut Cx, tag: Option<(TagId, &str)>) -> Result<()> {
+    let waiting = sqlx::query!(
+        "SELECT id, request FROM task WHERE coordinated AND state IN (0, 1) AND method = $1",
         WaitRepoTask::METHOD
     )
     .fetch_all(cx.db().await?)
     .await?;
-    for id in waiting {
-        cx.post(QueueName::Coordinator, &Advance { task: TaskId(id) });
+    for row in waiting {
+        let waits_for = |(id, name): (TagId, &str)| {
+            let asked =
+                task::decode_request(&row.request).ok().and_then(|asked| WaitRepoTask::from_request(asked).ok());
+            // one that cannot be read is to fail by itself
+            asked.is_none_or(|asked| asked.tag == Ref::Id(id) || asked.tag.name() == Some(name))
+        };
+        if tag.is_none_or(waits_for) {
+            cx.post(QueueName::Coordinator, &Advance { task: TaskId(row.id) });
+        }
     }
     Ok(())
 }

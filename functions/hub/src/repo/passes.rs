@@ -1,26 +1,60 @@
-//! What becomes of repos: their end events, expiry, deletion.
+//! What becomes of repos: their end events, expiry, deletion; and requests that nobody has served.
 //!
-//! Koji's rules: a READY repo is kept while it is current with default options; else for its lifetime; else while it is the newest
-//! of a tag that some target builds from. EXPIRED and PROBLEM repos go when their time is over and no live buildroot uses them.
-//! Safe to run twice at once.
+//! A page at a time, a few statements for each, the oldest first. Safe to run twice at once. A pass ends well before the 15 minutes that
+//! a function has; what it leaves, the next one finds.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use toji_protocol::{
-    id::{RepoId, TagId, TaskId},
-    method::repo::Repo,
-    object_key,
-    queue_name::{MakeRepo, QueueName},
-    state::{RepoState, TaskState},
+mod delete;
+pub(super) mod ended;
+mod expire;
+mod init;
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
 };
 
-use super::{auto, data, request, set_state, sql};
+use chrono::{DateTime, TimeDelta, Utc};
+use toji_protocol::object_key;
+use toji_repodata::external::Repomd;
 
-use crate::{Hub, Result, call::Cx, tag};
+use super::{auto, request};
+use crate::{
+    Error, Hub, Result,
+    call::{Cx, retry_deadlocks},
+};
 
-/// A repo that is still not made after this is given up.
-const INIT_TIMEOUT: TimeDelta = TimeDelta::hours(2);
-/// The repo function gets this long before its task is sent again.
-const GRACE: TimeDelta = TimeDelta::seconds(30);
+/// A data file that no repo names is kept so long: its repo may be being made.
+const UNNAMED_FOR: TimeDelta = TimeDelta::days(1);
+/// A pass begins nothing more after this.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+
+/// How much time a pass has, and what time it is meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    began: Instant,
+    from: DateTime<Utc>,
+    lasts: Duration,
+}
+
+impl Budget {
+    /// A pass that begins now.
+    pub fn new(now: DateTime<Utc>) -> Self {
+        Self { began: Instant::now(), from: now, lasts: LONGEST }
+    }
+
+    /// The same, of another length.
+    pub fn lasting(self, lasts: Duration) -> Self {
+        Self { lasts, ..self }
+    }
+
+    pub(super) fn now(self) -> DateTime<Utc> {
+        self.from + self.began.elapsed()
+    }
+
+    pub(super) fn is_spent(self) -> bool {
+        self.began.elapsed() >= self.lasts
+    }
+}
 
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +63,8 @@ pub struct Passed {
     pub ended: usize,
     /// Repos given up.
     pub problems: usize,
+    /// Repos asked for, of tags that want them by themselves.
+    pub requested: usize,
     /// Repos expired.
     pub expired: usize,
     /// Repos deleted, with their files.
@@ -40,116 +76,52 @@ pub struct Passed {
 /// # Errors
 /// When something is away; what was done stands.
 pub async fn run_once(hub: &Hub, now: DateTime<Utc>) -> Result<Passed> {
-    let mut passed = Passed::default();
-    let live = sql::live(&mut *hub.pool.acquire().await?).await?;
-    for repo in live {
-        match repo.state {
-            RepoState::Init => passed.problems += usize::from(check_init(hub, &repo, now).await?),
-            RepoState::Ready => {
-                let repo = match repo.end_event {
-                    None if end(hub, &repo).await? => {
-                        passed.ended += 1;
-                        Repo { end_event: Some(repo.create_event), ..repo }
-                    }
-                    _ => repo,
-                };
-                passed.expired += usize::from(expire(hub, &repo, now).await?);
-            }
-            RepoState::Expired | RepoState::Problem => passed.deleted += usize::from(delete(hub, &repo, now).await?),
-            RepoState::Deleted => {}
-        }
-    }
-    let mut cx = Cx::internal(hub, now).await?;
-    auto::request_all(&mut cx, None).await?;
-    request::check_queue(&mut cx).await?;
-    request::clean(&mut cx).await?;
-    cx.commit().await?;
-    data::sweep(hub, now).await?;
-    Ok(passed)
+    run_within(hub, Budget::new(now)).await
 }
 
-/// A repo that is not made: its task is sent again, or it is given up.
-async fn check_init(hub: &Hub, repo: &Repo, now: DateTime<Utc>) -> Result<bool> {
-    let age = now - repo.creation_time.0;
-    let is_dead = repo.task_state.is_none_or(TaskState::is_final);
-    if is_dead || age > INIT_TIMEOUT {
+/// The same, for as long as it may take.
+///
+/// # Errors
+/// When something is away; what was done stands.
+pub async fn run_within(hub: &Hub, budget: Budget) -> Result<Passed> {
+    // what somebody waits for first, what only makes room last
+    let problems = init::run(hub, budget.now()).await?;
+    let requested = auto::request_all(hub, budget).await?;
+    serve(hub, budget.now()).await?;
+    let ended = ended::run(hub, budget).await?;
+    let expired = expire::run(hub, budget).await?;
+    let deleted = delete::run(hub, budget).await?;
+    request::clean(&mut *hub.pool.acquire().await?, budget.now()).await?;
+    Ok(Passed { ended, problems, requested, expired, deleted })
+}
+
+/// Serves requests, if any can be: a transaction that does nothing would keep the passes awake.
+async fn serve(hub: &Hub, now: DateTime<Utc>) -> Result<()> {
+    let config = &hub.config;
+    if !request::is_served(&mut *hub.pool.acquire().await?, config.repo_retries, config.max_repo_tasks).await? {
+        return Ok(());
+    }
+    let served = retry_deadlocks(|| async move {
         let mut cx = Cx::internal(hub, now).await?;
-        set_state(&mut cx, repo.id, RepoState::Problem).await?;
-        cx.commit().await?;
-        return Ok(true);
-    }
-    if let (true, Some(task)) = (age > GRACE, repo.task_id) {
-        send(hub, task).await?;
-    }
-    Ok(false)
+        request::check_queue(&mut cx).await?;
+        cx.commit().await
+    });
+    served.await
 }
 
-async fn send(hub: &Hub, task: TaskId) -> Result<()> {
-    let body = toji_protocol::queue::body(&MakeRepo { task });
-    let unavailable = |error: toji_protocol::queue::QueueError| crate::Error::Unavailable(error.into());
-    if hub.queues.depth(&QueueName::Repo).await.map_err(unavailable)? == 0 {
-        hub.queues.send(&QueueName::Repo, &[body]).await.map_err(unavailable)?;
-    }
-    Ok(())
-}
-
-/// Notes the tag's first change after the repo. Answers whether there was one.
-async fn end(hub: &Hub, repo: &Repo) -> Result<bool> {
+/// When the pass will have something to do, if nothing changes until then.
+///
+/// # Errors
+/// When the database is away.
+pub async fn due(hub: &Hub, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
     let mut conn = hub.pool.acquire().await?;
-    let Some(event) = tag::first_change(&mut conn, hub.config.quirks, repo.tag_id, repo.create_event, true).await?
-    else {
-        return Ok(false);
-    };
-    sqlx::query!("UPDATE repo SET end_event = $2 WHERE id = $1 AND end_event IS NULL", repo.id.0, event.0)
-        .execute(&mut *conn)
-        .await?;
-    Ok(true)
-}
-
-async fn expire(hub: &Hub, repo: &Repo, now: DateTime<Utc>) -> Result<bool> {
-    let is_custom = repo.custom_opts.as_struct().is_some_and(|custom| !custom.is_empty());
-    if repo.end_event.is_none() && !is_custom || now - repo.state_time.0 < hub.config.repo_lifetime {
-        return Ok(false);
-    }
-    if !is_custom && is_newest_of_build_tag(hub, repo.tag_id, repo.id).await? {
-        return Ok(false);
-    }
-    let mut cx = Cx::internal(hub, now).await?;
-    set_state(&mut cx, repo.id, RepoState::Expired).await?;
-    cx.commit().await?;
-    Ok(true)
-}
-
-async fn is_newest_of_build_tag(hub: &Hub, tag: TagId, repo: RepoId) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM build_target_config WHERE build_tag = $1 AND active)
-               AND $2 = (SELECT id FROM repo WHERE tag_id = $1 AND state = 1 AND NOT dist AND custom_opts = '{}'
-                         ORDER BY create_event DESC LIMIT 1) AS newest"#,
-        tag.0,
-        repo.0
-    )
-    .fetch_one(&hub.pool)
-    .await?
-    .unwrap_or(false))
-}
-
-/// Deletes a repo that nothing uses. In three steps, so that S3 is not waited for inside a transaction: the row becomes PROBLEM, which
-/// no buildroot begins with; its files go; it becomes DELETED. A crash in between leaves a PROBLEM repo, and this begins again.
-async fn delete(hub: &Hub, repo: &Repo, now: DateTime<Utc>) -> Result<bool> {
-    if now - repo.state_time.0 < hub.config.expired_repo_lifetime {
-        return Ok(false);
-    }
-    let mut cx = Cx::internal(hub, now).await?;
-    sqlx::query!("SELECT id FROM repo WHERE id = $1 FOR UPDATE", repo.id.0).fetch_one(cx.db().await?).await?;
-    if sql::live_buildroots(cx.db().await?, repo.id).await? > 0 {
-        return Ok(false);
-    }
-    sqlx::query!("UPDATE repo SET state = 4 WHERE id = $1 AND state = 2", repo.id.0).execute(cx.db().await?).await?;
-    cx.commit().await?;
-    hub.store.delete_prefix(&format!("{}/", object_key::repo_dir(&repo.tag_name, repo.id))).await?;
-    let mut cx = Cx::internal(hub, now).await?;
-    data::forget(cx.db().await?, repo.id, now).await?;
-    set_state(&mut cx, repo.id, RepoState::Deleted).await?;
-    cx.commit().await?;
-    Ok(true)
+    let begun =
+        sqlx::query_scalar!("SELECT min(creation_time) FROM repo WHERE state = 0").fetch_one(&mut *conn).await?;
+    let times = [
+        begun.map(|time| (time + init::GRACE).max(now)),
+        auto::due(&mut conn, hub, now).await?,
+        expire::due(&mut conn, hub).await?,
+        delete::due(&mut conn, hub).await?,
+    ];
+    Ok(times.into_iter().flatten().min())
 }

@@ -1,17 +1,14 @@
 //! Requests for repos, by Koji's rules: one that fits is answered at once; an equal one is joined; else it waits in a queue that
 //! makes newRepo tasks, a few at a time. Whoever changes something serves the queue: there is no poll.
 
-use std::collections::HashSet;
-
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::{EventId, TagId, TaskId, UserId},
+    id::{EventId, RepoRequestId, TagId, TaskId, UserId},
     method::{
         Named,
         repo::{Repo, RepoRequest, Requested},
     },
-    state::TaskState,
     task::{TaskMethod, new_repo::NewRepoTask},
     value::{Map, Value},
 };
@@ -63,6 +60,16 @@ pub async fn find(conn: &mut PgConnection, tag: TagId, wanted: Wanted, opts: &Na
     Ok(ready.into_iter().find(|repo| satisfies(repo, opts)))
 }
 
+/// A repo that is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) owner: UserId,
+    pub(super) tag: TagId,
+    pub(super) wanted: Wanted,
+    pub(super) opts: Named,
+    pub(super) priority: i32,
+}
+
 /// Answers a repo that fits, or a request that waits for one.
 ///
 /// # Errors
@@ -78,81 +85,91 @@ pub async fn request(
 ) -> Result<Requested> {
     // checks the names
     super::options(&Map::new(), Some(&opts))?;
+    let found = |repo| Requested { repo: Some(repo), request: None, duplicate: Some(false), task: None };
     if !force && let Some(repo) = find(cx.db().await?, tag, wanted, &opts).await? {
-        return Ok(Requested { repo: Some(repo), request: None, duplicate: Some(false), task: None });
+        return Ok(found(repo));
     }
     lock_queue(cx).await?;
-    let active = sql::active_requests(cx.db().await?, Some(tag)).await?;
-    if let Some(request) = joined(cx, active, &opts, wanted).await? {
-        let now = cx.now;
-        if priority < request.priority {
-            sqlx::query!(
-                "UPDATE repo_queue SET priority = $2, update_time = $3 WHERE id = $1",
-                request.id.0,
-                priority,
-                now
-            )
-            .execute(cx.db().await?)
-            .await?;
-        }
-        return Ok(Requested { repo: None, request: Some(request), duplicate: Some(true), task: None });
+    // it may have been made while we waited
+    if !force && let Some(repo) = find(cx.db().await?, tag, wanted, &opts).await? {
+        return Ok(found(repo));
     }
-    let (at, min) = match wanted {
-        Wanted::At(event) => (Some(event.0), None),
-        // an event that has never been is no reference
-        Wanted::Since(event) => (None, Some(real_event(cx, event).await?)),
-    };
-    let (now, opts) = (cx.now, sql::json(&opts)?);
-    let id = sqlx::query_scalar!(
-        "INSERT INTO repo_queue (owner, tag_id, priority, at_event, min_event, opts, create_time, update_time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING id",
-        owner.0,
-        tag.0,
-        priority,
-        at,
-        min,
-        opts,
-        now
-    )
-    .fetch_one(cx.db().await?)
-    .await?;
+    let wish = Wish { owner, tag, wanted, opts, priority };
+    if let Some(joined) = sql::waiting(cx.db().await?, &[tag]).await?.iter().find(|waiting| waiting.will_do(&wish)) {
+        if priority < joined.priority {
+            let now = cx.now;
+            sql::set_priority(cx.db().await?, joined.id, priority, now).await?;
+        }
+        let request = sql::request(cx.db().await?, joined.id).await?;
+        return Ok(Requested { repo: None, request, duplicate: Some(true), task: None });
+    }
+    if let Wanted::Since(event) = wanted {
+        check_event(cx, event).await?;
+    }
+    let now = cx.now;
+    let id = sql::insert(cx.db().await?, &[&wish], now).await?[0];
     serve(cx).await?;
-    let request = sql::request(cx.db().await?, id.into()).await?;
+    let request = sql::request(cx.db().await?, id).await?;
     Ok(Requested { repo: None, request, duplicate: Some(false), task: None })
 }
 
-async fn real_event(cx: &mut Cx, event: EventId) -> Result<i64> {
-    let found = sqlx::query_scalar!("SELECT id FROM events WHERE id >= $1 ORDER BY id LIMIT 1", event.0)
-        .fetch_optional(cx.db().await?)
-        .await?;
-    found.ok_or_else(|| Error::missing(format!("No such event: {event}; it is still to come")))
+/// The same for many, with a few statements for all of them. Answers how many wait that did not before.
+///
+/// # Errors
+/// When the database is away.
+pub(super) async fn enqueue(cx: &mut Cx, wishes: &[Wish]) -> Result<usize> {
+    if wishes.is_empty() {
+        return Ok(0);
+    }
+    lock_queue(cx).await?;
+    let tags: Vec<TagId> = wishes.iter().map(|wish| wish.tag).collect();
+    let waiting = sql::waiting(cx.db().await?, &tags).await?;
+    // they may have been made while we waited
+    let newest = sql::newest_ready(cx.db().await?, &tags).await?;
+    let is_new = |wish: &&Wish| {
+        let is_there = newest.get(&wish.tag).is_some_and(|newest| wish.wanted.fits(newest.event));
+        !is_there && !waiting.iter().any(|waiting| waiting.will_do(wish))
+    };
+    let new: Vec<&Wish> = wishes.iter().filter(is_new).collect();
+    if new.is_empty() {
+        return Ok(0);
+    }
+    let now = cx.now;
+    sql::insert(cx.db().await?, &new, now).await?;
+    serve(cx).await?;
+    Ok(new.len())
 }
 
-/// A request that waits for a repo which will do for this one, too.
-async fn joined(cx: &mut Cx, active: Vec<RepoRequest>, opts: &Named, wanted: Wanted) -> Result<Option<RepoRequest>> {
-    for request in active.into_iter().filter(|request| as_map(&request.opts) == *opts) {
-        let fits = match (request.at_event, request.min_event, wanted) {
-            (Some(theirs), _, Wanted::At(ours)) => theirs == ours,
-            (_, Some(theirs), Wanted::Since(ours)) => match begun(cx, &request).await? {
-                Some(event) => event >= ours,
-                None => theirs >= ours,
-            },
+/// An event that has never been is no reference.
+async fn check_event(cx: &mut Cx, event: EventId) -> Result<()> {
+    match sql::has_event_since(cx.db().await?, event).await? {
+        true => Ok(()),
+        false => Err(Error::missing(format!("No such event: {event}; it is still to come"))),
+    }
+}
+
+/// A request that waits, and what is being made for it.
+pub(super) struct Waiting {
+    pub(super) id: RepoRequestId,
+    pub(super) tag: TagId,
+    pub(super) wanted: Wanted,
+    pub(super) opts: Value,
+    pub(super) priority: i32,
+    /// The event of the repo that is being made for it; None = none is begun.
+    pub(super) begun: Option<EventId>,
+}
+
+impl Waiting {
+    /// Whether its repo will do for this wish, too. One that is not begun takes its event when it begins, under the lock of all events: so
+    /// it shows all that has happened by now, whatever the request asks for.
+    fn will_do(&self, wish: &Wish) -> bool {
+        let fits = match (self.wanted, wish.wanted, self.begun) {
+            (Wanted::At(theirs), Wanted::At(ours), _) => theirs == ours,
+            (Wanted::Since(_), Wanted::Since(ours), Some(event)) => event >= ours,
+            (Wanted::Since(_), Wanted::Since(_), None) => true,
             _ => false,
         };
-        if fits {
-            return Ok(Some(request));
-        }
-    }
-    Ok(None)
-}
-
-/// The event of the repo that is being made for a request: it is fixed once the task runs.
-async fn begun(cx: &mut Cx, request: &RepoRequest) -> Result<Option<EventId>> {
-    match (request.task_id, request.task_state) {
-        (Some(task), Some(TaskState::Open)) => {
-            Ok(sql::of_task(cx.db().await?, task).await?.map(|repo| repo.create_event))
-        }
-        _ => Ok(None),
+        fits && self.tag == wish.tag && as_map(&self.opts) == wish.opts
     }
 }
 
@@ -170,31 +187,38 @@ pub async fn check_queue(cx: &mut Cx) -> Result<()> {
     serve(cx).await
 }
 
+/// Whether [`check_queue`] would do anything.
+pub(super) async fn is_served(conn: &mut PgConnection, retries: i32, room: i64) -> Result<bool> {
+    if sql::is_hopeless(conn, retries).await? {
+        return Ok(true);
+    }
+    let free = room - sql::tasks(conn).await?;
+    Ok(!sql::next(conn, retries, free).await?.is_empty())
+}
+
 /// Forgets requests that were fulfilled or given up long ago.
 ///
 /// # Errors
 /// When the database is away.
-pub(super) async fn clean(cx: &mut Cx) -> Result<()> {
-    let old = cx.now - KEPT;
-    sqlx::query!("DELETE FROM repo_queue WHERE NOT active AND update_time < $1", old).execute(cx.db().await?).await?;
+pub(super) async fn clean(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+    let old = now - KEPT;
+    sqlx::query!("DELETE FROM repo_queue WHERE NOT active AND update_time < $1", old).execute(conn).await?;
     Ok(())
 }
 
+/// Of equal requests one is served at a time: while its repo is made the others gather, and one more will do for them.
 async fn serve(cx: &mut Cx) -> Result<()> {
-    let active = sql::active_requests(cx.db().await?, None).await?;
-    let lives = |request: &&RepoRequest| request.task_state.is_some_and(|state| !state.is_final());
-    let tasks: HashSet<TaskId> = active.iter().filter(lives).filter_map(|request| request.task_id).collect();
-    let mut room = cx.hub.config.max_repo_tasks - tasks.len() as i64;
-    for request in active.iter().filter(|request| !lives(request)) {
-        if request.tries >= cx.hub.config.repo_retries {
-            give_up(cx, request).await?;
-            continue;
-        }
-        if room <= 0 {
-            continue;
-        }
-        let task = make_task(cx, request).await?;
-        let now = cx.now;
+    let (now, retries) = (cx.now, cx.hub.config.repo_retries);
+    let given_up = sql::give_up(cx.db().await?, retries, now).await?;
+    for request in &given_up {
+        tracing::warn!(%request, retries, "no repo could be made");
+    }
+    if !given_up.is_empty() {
+        super::wake_waiters(cx, None).await?;
+    }
+    let room = cx.hub.config.max_repo_tasks - sql::tasks(cx.db().await?).await?;
+    for request in sql::next(cx.db().await?, retries, room).await? {
+        let task = make_task(cx, &request).await?;
         sqlx::query!(
             "UPDATE repo_queue SET task_id = $2, tries = tries + 1, update_time = $3 WHERE id = $1",
             request.id.0,
@@ -203,18 +227,8 @@ async fn serve(cx: &mut Cx) -> Result<()> {
         )
         .execute(cx.db().await?)
         .await?;
-        room -= 1;
     }
     Ok(())
-}
-
-async fn give_up(cx: &mut Cx, request: &RepoRequest) -> Result<()> {
-    let now = cx.now;
-    tracing::warn!(request = %request.id, tag = request.tag_name, tries = request.tries, "no repo could be made");
-    sqlx::query!("UPDATE repo_queue SET active = false, update_time = $2 WHERE id = $1", request.id.0, now)
-        .execute(cx.db().await?)
-        .await?;
-    super::wake_waiters(cx).await
 }
 
 async fn make_task(cx: &mut Cx, request: &RepoRequest) -> Result<TaskId> {
@@ -242,7 +256,7 @@ async fn make_task(cx: &mut Cx, request: &RepoRequest) -> Result<TaskId> {
 pub(super) async fn fulfil(cx: &mut Cx, repo: &Repo) -> Result<()> {
     lock_queue(cx).await?;
     let now = cx.now;
-    let active = sql::active_requests(cx.db().await?, Some(repo.tag_id)).await?;
+    let active = sql::active_requests(cx.db().await?, repo.tag_id).await?;
     let fulfilled: Vec<i64> = active
         .iter()
         .filter(|request| wanted(request).is_some_and(|wanted| wanted.fits(repo.create_event)))
@@ -257,6 +271,6 @@ pub(super) async fn fulfil(cx: &mut Cx, repo: &Repo) -> Result<()> {
     )
     .execute(cx.db().await?)
     .await?;
-    super::wake_waiters(cx).await?;
+    super::wake_waiters(cx, Some((repo.tag_id, &repo.tag_name))).await?;
     serve(cx).await
 }

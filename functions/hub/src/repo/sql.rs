@@ -1,4 +1,6 @@
-//! Statements about repos and requests.
+//! Statements about repos; about requests for them: [`requests`].
+
+mod requests;
 
 use std::collections::HashMap;
 
@@ -6,14 +8,17 @@ use chrono::{DateTime, Utc};
 use futures::Stream;
 use sqlx::{PgConnection, PgPool};
 use toji_protocol::{
-    id::{BuildrootId, EventId, HostId, RepoId, RepoRequestId, TagId, TaskId, UserId},
-    method::repo::{Repo, RepoReference, RepoRequest},
+    id::{BuildrootId, EventId, HostId, RepoId, TagId, TaskId},
+    method::repo::{Repo, RepoReference},
     state::{BuildrootState, RepoState, TaskState},
     time::Time,
     value::Value,
 };
 
 use crate::{Error, Result};
+pub(super) use requests::{
+    active_requests, give_up, has_event_since, insert, is_hopeless, next, request, set_priority, tasks, waiting,
+};
 
 struct RawRepo {
     id: i64,
@@ -99,12 +104,6 @@ pub(crate) async fn of_task(conn: &mut PgConnection, task: TaskId) -> Result<Opt
     row.map(Repo::try_from).transpose()
 }
 
-/// Repos that are not deleted.
-pub(super) async fn live(conn: &mut PgConnection) -> Result<Vec<Repo>> {
-    let rows = repos!("repo.state <> 3 ORDER BY repo.id",).fetch_all(conn).await?;
-    rows.into_iter().map(Repo::try_from).collect()
-}
-
 /// READY repos of a tag between two events, newest first.
 pub(super) async fn ready(
     conn: &mut PgConnection,
@@ -160,14 +159,6 @@ pub(super) async fn references(conn: &mut PgConnection, repo: RepoId) -> Result<
         .collect()
 }
 
-/// READY repos that no change of their tag has made old.
-pub(super) async fn current(conn: &mut PgConnection) -> Result<Vec<(RepoId, TagId, EventId)>> {
-    let rows =
-        sqlx::query!("SELECT id, tag_id, create_event FROM repo WHERE state = 1 AND end_event IS NULL ORDER BY id");
-    let rows = rows.fetch_all(conn).await?;
-    Ok(rows.into_iter().map(|row| (RepoId(row.id), TagId(row.tag_id), EventId(row.create_event))).collect())
-}
-
 /// An RPM as far as a repo's list goes.
 pub(super) struct ListedRpm {
     pub(super) id: i64,
@@ -208,78 +199,35 @@ pub(super) async fn fragments(pool: &PgPool, rpms: &[i64]) -> Result<HashMap<i64
     Ok(rows.into_iter().map(|row| (row.rpm_id, row.fragment)).collect())
 }
 
-struct RawRequest {
-    id: i64,
-    owner: i64,
-    owner_name: String,
-    tag_id: i64,
-    tag_name: String,
-    priority: i32,
-    at_event: Option<i64>,
-    min_event: Option<i64>,
-    opts: serde_json::Value,
-    create_time: DateTime<Utc>,
-    update_time: DateTime<Utc>,
-    active: bool,
-    task_id: Option<i64>,
-    task_state: Option<i16>,
-    tries: i32,
-    repo_id: Option<i64>,
+/// A tag's newest READY repo.
+pub(super) struct Newest {
+    pub(super) event: EventId,
+    /// When the first event after it was.
+    pub(super) next_time: Option<DateTime<Utc>>,
 }
 
-impl TryFrom<RawRequest> for RepoRequest {
-    type Error = Error;
-    fn try_from(row: RawRequest) -> Result<Self> {
-        Ok(Self {
-            active: row.active,
-            at_event: row.at_event.map(EventId),
-            create_time: Time(row.create_time),
-            create_ts: Time(row.create_time).ts(),
-            id: RepoRequestId(row.id),
-            min_event: row.min_event.map(EventId),
-            opts: value(row.opts)?,
-            owner: UserId(row.owner),
-            owner_name: row.owner_name,
-            priority: row.priority,
-            repo_id: row.repo_id.map(RepoId),
-            tag_id: TagId(row.tag_id),
-            tag_name: row.tag_name,
-            task_id: row.task_id.map(TaskId),
-            task_state: row.task_state.and_then(|state| TaskState::from_number(state.into())),
-            tries: row.tries,
-            update_time: Time(row.update_time),
-            update_ts: Time(row.update_time).ts(),
-        })
-    }
-}
-
-macro_rules! requests {
-    ($condition:literal, $($argument:expr),*) => {
-        sqlx::query_as!(
-            RawRequest,
-            r#"SELECT repo_queue.id, repo_queue.owner, users.name AS owner_name, repo_queue.tag_id, tag.name AS tag_name,
-                   repo_queue.priority, at_event, min_event, opts, repo_queue.create_time, update_time, active,
-                   repo_queue.task_id, task.state AS "task_state?", tries, repo_id
-               FROM repo_queue JOIN users ON users.id = repo_queue.owner JOIN tag ON tag.id = repo_queue.tag_id
-                   LEFT JOIN task ON task.id = repo_queue.task_id
-               WHERE "# + $condition,
-            $($argument),*
-        )
-    };
-}
-
-pub(super) async fn request(conn: &mut PgConnection, request: RepoRequestId) -> Result<Option<RepoRequest>> {
-    let row = requests!("repo_queue.id = $1", request.0).fetch_optional(conn).await?;
-    row.map(RepoRequest::try_from).transpose()
-}
-
-/// Requests that wait: a tag's, or all, in the order in which they are served.
-pub(super) async fn active_requests(conn: &mut PgConnection, tag: Option<TagId>) -> Result<Vec<RepoRequest>> {
-    let rows = requests!(
-        "active AND ($1::bigint IS NULL OR repo_queue.tag_id = $1) ORDER BY repo_queue.priority, repo_queue.id",
-        tag.map(|id| id.0)
+/// The newest READY repo of each tag, with default options.
+pub(super) async fn newest_ready(conn: &mut PgConnection, tags: &[TagId]) -> Result<HashMap<TagId, Newest>> {
+    let tags: Vec<i64> = tags.iter().map(|tag| tag.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT tag_id, event AS "event!", (SELECT time FROM events WHERE id > event ORDER BY id LIMIT 1) AS next_time
+           FROM (SELECT tag_id, max(create_event) AS event FROM repo
+               WHERE tag_id = ANY($1) AND state = 1 AND NOT dist AND custom_opts = '{}' GROUP BY tag_id) AS newest"#,
+        &tags
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(RepoRequest::try_from).collect()
+    let newest = rows.into_iter().map(|row| {
+        let newest = Newest { event: EventId(row.event), next_time: row.next_time };
+        (TagId(row.tag_id), newest)
+    });
+    Ok(newest.collect())
+}
+
+/// Whether any tag wants repos by itself.
+pub(super) async fn any_auto(conn: &mut PgConnection) -> Result<bool> {
+    let any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM tag_extra WHERE active AND key = 'repo.auto' AND value IS NOT NULL) AS "any!""#
+    );
+    Ok(any.fetch_one(conn).await?)
 }

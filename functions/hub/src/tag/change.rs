@@ -61,6 +61,58 @@ pub async fn first_change(
     sql::first_change(conn, &tags, Some(after)).await
 }
 
+/// What is asked of [`changes`].
+pub(crate) struct Question {
+    /// A tag, and what it inherits.
+    pub(crate) tags: Vec<TagId>,
+    /// Only later events count.
+    pub(crate) after: EventId,
+}
+
+/// The first and the last change of each question, as [`first_change`] and [`last_change`] count them, with the external repos that were
+/// attached at its event; None = nothing has changed. One statement, whatever their number.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn changes(
+    conn: &mut PgConnection,
+    questions: &[Question],
+) -> Result<Vec<Option<(EventId, EventId)>>> {
+    let (mut numbers, mut tags, mut after) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, question) in questions.iter().enumerate() {
+        for tag in &question.tags {
+            numbers.push(number as i64);
+            tags.push(tag.0);
+            after.push(question.after.0);
+        }
+    }
+    let rows = sqlx::query!(
+        r#"WITH asked AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS asked (number, tag, after))
+           SELECT number AS "number!", min(first) AS "first!", max(last) AS "last!" FROM (
+               SELECT number, own.first, own.last FROM asked, LATERAL
+                   (SELECT min(event) AS first, max(event) AS last FROM tag_change WHERE tag_id = tag AND event > after) AS own
+               UNION ALL
+               SELECT number, event, event FROM asked JOIN tag_external_repos attached ON attached.tag_id = tag
+                   AND is_live(attached.active, attached.create_event, attached.revoke_event, after), LATERAL (
+                       SELECT create_event AS event FROM external_repo_config WHERE external_repo_id = attached.external_repo_id
+                       UNION ALL SELECT revoke_event FROM external_repo_config WHERE external_repo_id = attached.external_repo_id
+                       UNION ALL SELECT create_event FROM external_repo_data WHERE external_repo_id = attached.external_repo_id
+                       UNION ALL SELECT revoke_event FROM external_repo_data WHERE external_repo_id = attached.external_repo_id
+                   ) AS theirs WHERE event > after
+           ) AS change WHERE first IS NOT NULL GROUP BY number"#,
+        &numbers,
+        &tags,
+        &after
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut changes = vec![None; questions.len()];
+    for row in rows {
+        changes[row.number as usize] = Some((EventId(row.first), EventId(row.last)));
+    }
+    Ok(changes)
+}
+
 /// What changed about a tag's content without changing one of its versioned rows. The numbers are Koji's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i16)]

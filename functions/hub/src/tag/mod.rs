@@ -1,10 +1,11 @@
 //! Tags: their configuration, their inheritance, and when they changed.
 //!
-//! - `walk`: the order in which ancestors count
+//! - `walk`: the order in which ancestors count; `ancestry`: those of many tags at once
 //! - `edit`: making, changing and deleting tags; `links`: setting inheritance
 //! - `snapshot`: copying them, with what is in them
 //! - `build_config`: what builds see; `change`: the events that mattered to a tag
 
+mod ancestry;
 mod build_config;
 mod change;
 mod edit;
@@ -14,7 +15,9 @@ mod snapshot;
 mod sql;
 mod walk;
 
+pub(crate) use ancestry::Ancestry;
 pub use build_config::build_config;
+pub(crate) use change::{Question, changes};
 pub use change::{Update, first_change, last_change, note_update};
 pub(crate) use edit::arches;
 pub use quirks::Quirks;

@@ -20,6 +20,8 @@ use crate::{Hub, Result, buildroot, call::Cx, callback::tell, error::FaultCode, 
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 /// A host gets this long to take what was assigned to it.
 const ASSIGN_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
+/// How long it sleeps while tasks wait that nobody holds.
+const NOW_AND_THEN: TimeDelta = TimeDelta::hours(1);
 /// A bin is rung up to this many times.
 const MOST_BELLS: i64 = 10;
 
@@ -83,6 +85,22 @@ async fn note_run(hub: &Hub, now: DateTime<Utc>) -> Result<bool> {
     }
     tx.commit().await?;
     Ok(was_away)
+}
+
+/// When the pass will have something to do, if nothing is written until then. While a builder holds a task it does not sleep: see
+/// [`note_run`]. Tasks that nobody holds wait for a builder, or for children: what was lost of theirs it has sent again while it was
+/// awake, and looks for only now and then.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn due(hub: &Hub, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    let left = sqlx::query!(
+        r#"SELECT EXISTS (SELECT 1 FROM task WHERE state = 1 AND NOT coordinated) AS "held!",
+               EXISTS (SELECT 1 FROM task WHERE state IN (0, 1, 4)) AS "waiting!""#
+    )
+    .fetch_one(&hub.pool)
+    .await?;
+    Ok(if left.held { Some(now) } else { left.waiting.then(|| now + NOW_AND_THEN) })
 }
 
 async fn free_lost(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
@@ -169,6 +187,17 @@ async fn free_one_lost(hub: &Hub, task: TaskId, now: DateTime<Utc>) -> Result<bo
 }
 
 async fn free_unassigned(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
+    // a transaction that does nothing would keep the passes awake
+    let any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM task WHERE state = 4 AND free_since < $1 AND NOT method = ANY($2)) AS "any!""#,
+        now - ASSIGN_TIMEOUT,
+        &PINNED.map(str::to_owned)
+    )
+    .fetch_one(&hub.pool)
+    .await?;
+    if !any {
+        return Ok(0);
+    }
     let mut cx = Cx::internal(hub, now).await?;
     let late = sqlx::query_scalar!(
         "SELECT id FROM task WHERE state = 4 AND free_since < $1 AND NOT method = ANY($2) FOR UPDATE",

@@ -6,6 +6,7 @@
 
 mod api;
 mod as_typed;
+mod auto_repos;
 mod build_life;
 mod chains;
 mod changes;
@@ -26,6 +27,7 @@ mod policies;
 mod policy_hooks;
 mod policy_tests;
 mod quirks;
+mod repo_requests;
 mod repos;
 mod scheduler;
 mod search;
