@@ -124,6 +124,8 @@ pub fn repo_frames(tag: &str, repo: RepoId, arch: &str) -> String {
 /// What was read of an external repo. `id` is the SHA-256 of its `repomd.xml`, hex.
 pub fn external_repo(id: &str, name: &str) -> String {
     format!("external/{id}/{name}")
+}
+
 /// Until when the system counts as awake.
 pub fn activity() -> String {
     "state/activity.json".to_owned()

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use toji_hub::{
     config::Config,
     external_repo::watch::{self, Looked},
-    repo::{Fetch, Fetched},
+    repo::{Downloaded, Fetch, Fetched},
 };
 use toji_protocol::queue_name::QueueName;
 
@@ -61,6 +61,10 @@ impl Fetch for Outside {
             }
             page.map(Bytes::from).ok_or_else(|| "404".to_owned())
         })
+    }
+
+    fn download<'a>(&'a self, url: &'a str, _to: &'a Path) -> Downloaded<'a> {
+        Box::pin(async move { Err(format!("{url}: who only looks downloads nothing")) })
     }
 }
 

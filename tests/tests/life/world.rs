@@ -103,6 +103,8 @@ impl World {
         change(&mut config);
         let (pool, store, queues) = (self.pool.clone(), self.hub.store.clone(), self.hub.queues.clone());
         Hub::new(pool, store, queues, self.cloud.queue_credentials(), config)
+    }
+
     /// A function of the same deployment, that has connected to nothing yet.
     pub(crate) async fn function(&self, connect: &PgConnectOptions, config: Config) -> Hub {
         let pool =

@@ -15,6 +15,7 @@ use toji_protocol::{id::RepoId, object_key};
 use toji_repodata::repo::RepoFile;
 use toji_store::StoreError;
 
+use super::passes::Budget;
 use crate::{Error, Hub, Result};
 
 /// A file that no repo is made of is kept so long.
@@ -88,15 +89,15 @@ pub(super) async fn store(hub: &Hub, folder: &str, file: &RepoFile, content: Con
     Ok(true)
 }
 
-/// A repo is gone: it is made of nothing any more.
+/// Repos are gone: they are made of nothing any more.
 ///
 /// # Errors
 /// When the database is away.
-pub(super) async fn forget(conn: &mut PgConnection, repo: RepoId, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn forget(conn: &mut PgConnection, repos: &[i64], now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "WITH gone AS (DELETE FROM repo_file WHERE repo_id = $1 RETURNING data_id)
-         UPDATE repo_data SET used_at = $2 WHERE id IN (SELECT data_id FROM gone)",
-        repo.0,
+        "WITH gone AS (DELETE FROM repo_file WHERE repo_id = ANY($1) RETURNING data_id)
+         UPDATE repo_data SET used_at = greatest(used_at, $2) WHERE id IN (SELECT data_id FROM gone)",
+        repos,
         now
     )
     .execute(conn)
@@ -109,18 +110,18 @@ pub(super) async fn forget(conn: &mut PgConnection, repo: RepoId, now: DateTime<
 ///
 /// # Errors
 /// When something is away; what was done stands.
-pub(super) async fn sweep(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
+pub(super) async fn sweep(hub: &Hub, budget: Budget) -> Result<usize> {
     // A second one might delete what has been noted and stored again since the first has.
     let lock = PgAdvisoryLock::with_key(PgAdvisoryLockKey::BigInt(SWEEP_LOCK));
     let Either::Left(mut alone) = lock.try_acquire(hub.pool.acquire().await?).await? else { return Ok(0) };
-    let swept = sweep_alone(hub, &mut alone, now).await;
+    let swept = sweep_alone(hub, &mut alone, budget).await;
     alone.release_now().await?;
     swept
 }
 
-async fn sweep_alone(hub: &Hub, conn: &mut PgConnection, now: DateTime<Utc>) -> Result<usize> {
+async fn sweep_alone(hub: &Hub, conn: &mut PgConnection, budget: Budget) -> Result<usize> {
     let mut deleted = 0;
-    loop {
+    while !budget.is_spent() {
         // who notes a file meanwhile holds its row until then, and is seen by its time
         let doomed = sqlx::query!(
             "UPDATE repo_data SET deleting = true WHERE id IN (
@@ -128,7 +129,7 @@ async fn sweep_alone(hub: &Hub, conn: &mut PgConnection, now: DateTime<Utc>) -> 
                      AND NOT EXISTS (SELECT FROM repo_file WHERE data_id = repo_data.id)
                  ORDER BY used_at LIMIT $2 FOR UPDATE)
              RETURNING id, folder, name",
-            now - UNUSED_FOR,
+            budget.now() - UNUSED_FOR,
             BATCH
         )
         .fetch_all(&mut *conn)
@@ -136,10 +137,22 @@ async fn sweep_alone(hub: &Hub, conn: &mut PgConnection, now: DateTime<Utc>) -> 
         let (ids, keys): (Vec<i64>, Vec<String>) =
             doomed.iter().map(|row| (row.id, object_key::repo_data(&row.folder, &row.name))).unzip();
         if ids.is_empty() {
-            return Ok(deleted);
+            break;
         }
         hub.store.delete_all(&keys).await?;
         sqlx::query!("DELETE FROM repo_data WHERE id = ANY($1) AND deleting", &ids).execute(&mut *conn).await?;
         deleted += ids.len();
     }
+    Ok(deleted)
+}
+
+/// When the next one can be deleted, as things are.
+///
+/// # Errors
+/// When the database is away.
+pub(super) async fn due(conn: &mut PgConnection) -> Result<Option<DateTime<Utc>>> {
+    let oldest = sqlx::query_scalar!(
+        "SELECT min(used_at) FROM repo_data WHERE NOT EXISTS (SELECT FROM repo_file WHERE data_id = repo_data.id)"
+    );
+    Ok(oldest.fetch_one(conn).await?.map(|time| time + UNUSED_FOR))
 }

@@ -8,23 +8,16 @@ pub(super) mod ended;
 mod expire;
 mod init;
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use toji_protocol::object_key;
-use toji_repodata::external::Repomd;
+use chrono::{DateTime, Utc};
 
-use super::{auto, request};
+use super::{auto, data, request};
 use crate::{
-    Error, Hub, Result,
+    Hub, Result,
     call::{Cx, retry_deadlocks},
 };
 
-/// A data file that no repo names is kept so long: its repo may be being made.
-const UNNAMED_FOR: TimeDelta = TimeDelta::days(1);
 /// A pass begins nothing more after this.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
@@ -91,6 +84,7 @@ pub async fn run_within(hub: &Hub, budget: Budget) -> Result<Passed> {
     let ended = ended::run(hub, budget).await?;
     let expired = expire::run(hub, budget).await?;
     let deleted = delete::run(hub, budget).await?;
+    data::sweep(hub, budget).await?;
     request::clean(&mut *hub.pool.acquire().await?, budget.now()).await?;
     Ok(Passed { ended, problems, requested, expired, deleted })
 }
@@ -122,6 +116,7 @@ pub async fn due(hub: &Hub, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>>
         auto::due(&mut conn, hub, now).await?,
         expire::due(&mut conn, hub).await?,
         delete::due(&mut conn, hub).await?,
+        data::due(&mut conn).await?,
     ];
     Ok(times.into_iter().flatten().min())
 }

@@ -3,17 +3,16 @@
 //! In three steps, so that S3 is not waited for inside a transaction: the rows become PROBLEM, which no buildroot begins with; the files
 //! go; the rows become DELETED. A crash in between leaves PROBLEM repos, and this begins again.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::PgConnection;
 use toji_protocol::{id::RepoId, object_key};
 
-use super::{Budget, sweep_data};
+use super::Budget;
 use crate::{
     Hub, Result,
     call::{Cx, retry_deadlocks},
+    repo::data,
 };
 
 /// How many one statement takes.
@@ -30,7 +29,6 @@ struct Doomed {
 /// Deletes them, the oldest first. Answers how many.
 pub(super) async fn run(hub: &Hub, budget: Budget) -> Result<usize> {
     let (mut count, mut behind) = (0, None);
-    let mut tags = BTreeSet::new();
     while !budget.is_spent() {
         let before = budget.now() - hub.config.expired_repo_lifetime;
         let over = over(&mut *hub.pool.acquire().await?, before, behind).await?;
@@ -39,18 +37,17 @@ pub(super) async fn run(hub: &Hub, budget: Budget) -> Result<usize> {
         let taken = take(hub, &over, budget.now()).await?;
         let doomed: Vec<&Doomed> = over.iter().filter(|repo| taken.contains(&repo.id)).collect();
         delete_files(hub, &doomed).await?;
+        let mut transaction = hub.pool.begin().await?;
+        data::forget(&mut transaction, &taken, budget.now()).await?;
         sqlx::query!(
             "UPDATE repo SET state = 3, state_time = $2 WHERE id = ANY($1) AND state = 4",
             &taken,
             budget.now()
         )
-        .execute(&hub.pool)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         count += doomed.len();
-        tags.extend(doomed.iter().map(|repo| repo.tag_name.clone()));
-    }
-    for tag in &tags {
-        sweep_data(hub, tag, budget.now()).await?;
     }
     Ok(count)
 }
