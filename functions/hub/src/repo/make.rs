@@ -28,7 +28,7 @@ use crate::{
     call::{Cx, rerun},
     callback::tell,
     error::FaultCode,
-    external_repo, group, tag,
+    external_repo, group, sign, tag,
     task::sql as task_sql,
 };
 
@@ -61,21 +61,30 @@ pub async fn make(hub: &Hub, task: TaskId, now: DateTime<Utc>, fetch: &dyn Fetch
     };
     let mut made = Vec::new();
     for (arch, local) in &plan.rpms {
-        made.push((arch.as_str(), make_arch(hub, &plan, arch, local, fetch, now).await?));
+        let repomd = make_arch(hub, &plan, arch, local, fetch, now).await?;
+        let signature = sign::repomd(hub, &plan.repo, arch, &repomd, now).await?;
+        made.push((arch.as_str(), repomd, signature));
     }
     let json = serde_json::to_vec(&plan.repo).map_err(Error::internal)?;
     let (tag, id) = (&plan.repo.tag_name, plan.repo.id);
     hub.store.put(&object_key::repo_file(tag, id, "groups/comps.xml"), plan.comps.clone(), "text/xml").await?;
     hub.store.put(&object_key::repo_file(tag, id, "repo.json"), json.clone(), "application/json").await?;
-    for (arch, repomd) in &made {
+    for (arch, repomd, signature) in &made {
         let key = object_key::repo_file(tag, id, &format!("{arch}/repodata/repomd.xml"));
+        // before it: who sees the one finds the other
+        if signature.is_some() {
+            sign::beside(hub, &key, signature.as_deref()).await?;
+        }
         hub.store.put(&key, repomd.clone(), "text/xml").await?;
     }
     let is_custom = plan.repo.custom_opts.as_struct().is_some_and(|custom| !custom.is_empty());
     if !is_custom && is_newest(hub, &plan.repo).await? {
-        for (arch, repomd) in made {
+        for (arch, repomd, signature) in made {
             let key = object_key::latest_file(tag, &format!("{arch}/repodata/repomd.xml"));
+            // Two objects are not replaced at once. Readers fetch repomd.xml first: those that do so before it is replaced have the old
+            // signature unless it takes them longer than us to come for it; the other way round everybody in between has the wrong one.
             replace(hub, &key, repomd).await?;
+            sign::beside(hub, &key, signature.as_deref()).await?;
         }
         hub.store.put(&object_key::latest_file(tag, "repo.json"), json, "application/json").await?;
     }
