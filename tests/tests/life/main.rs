@@ -22,6 +22,7 @@ mod refused;
 mod rpm_files;
 mod rpms;
 mod scan;
+mod sign_inside;
 mod signatures;
 mod signing;
 mod storm;

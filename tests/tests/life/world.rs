@@ -14,6 +14,7 @@ use toji_hub::{
     task::rescue,
     user,
 };
+use toji_keyring::Keyring;
 use toji_local::cloud::Cloud;
 use toji_protocol::{
     id::{HostId, TaskId},
@@ -77,11 +78,16 @@ impl World {
 
     /// The same, with hooks, webhooks and added methods: their file.
     pub(crate) async fn with_hooks(pool: PgPool, hooks: &str) -> Self {
+        Self::with(pool, hooks, Keyring::default()).await
+    }
+
+    /// The same, with hooks and signing keys.
+    pub(crate) async fn with(pool: PgPool, hooks: &str, keyring: Keyring) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let cloud = Cloud::serve(dir.path()).await.unwrap();
         let callbacks = Arc::new(hooks.parse().unwrap());
         let remote = Arc::new(Outside::new().await.unwrap());
-        let config = Config { lease: seconds(30), callbacks, remote, ..Config::default() };
+        let config = Config { lease: seconds(30), callbacks, remote, keyring, ..Config::default() };
         let (store, queues) = (cloud.store().await.unwrap(), cloud.queues().await);
         let hub = Hub::new(pool.clone(), store, queues, cloud.queue_credentials(), config);
         user::bootstrap_admin(&hub, "admin", ADMIN, start()).await.unwrap();
