@@ -17,7 +17,7 @@ mod work;
 
 pub(crate) use key::{Key, check_extra};
 pub(crate) use log::{Signed, note};
-pub(crate) use repomd::{beside, repomd};
+pub(crate) use repomd::{beside, beside_latest, repomd};
 pub(crate) use request::tagged;
 use toji_protocol::method::sign::{GetSigningKey, ListSignatures, ListUnsigned, SignTaggedBuild};
 pub use work::{build, run_once};
