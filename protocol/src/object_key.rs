@@ -116,6 +116,26 @@ pub fn latest_file(tag: &str, path: &str) -> String {
     format!("repos/{tag}/latest/{path}")
 }
 
+/// The folder of all dist repos of a tag.
+pub fn dist_repos_of_tag(tag: &str) -> String {
+    format!("repos-dist/{tag}")
+}
+
+/// A dist repo's folder.
+pub fn dist_repo_dir(tag: &str, repo: RepoId) -> String {
+    format!("repos-dist/{tag}/{repo}")
+}
+
+/// A file under content names that a tag's dist repos share.
+pub fn dist_repo_data(tag: &str, name: &str) -> String {
+    format!("repos-dist/{tag}/data/{name}")
+}
+
+/// The folder of the tag's newest dist repo: real objects that are replaced, never a link.
+pub fn latest_dist_repo(tag: &str) -> String {
+    format!("repos-dist/{tag}/latest")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +158,6 @@ mod tests {
             repo_file("f42-build", RepoId(9), "x86_64/repodata/repomd.xml"),
             "repos/f42-build/9/x86_64/repodata/repomd.xml"
         );
+        assert_eq!(dist_repo_dir("f42", RepoId(9)), "repos-dist/f42/9");
     }
 }

@@ -22,7 +22,7 @@ use toji_repodata::{
     repo::{Compression, DataKind, Origins, PackageWriter, RepoFile, RepoFileWriter, RepoPackage, Settings, repomd},
 };
 
-use super::{contents, contents::RepoRpm, request, sql};
+use super::{contents, contents::RepoRpm, dist, request, sql};
 use crate::{
     Error, Hub, Result,
     call::{Cx, rerun},
@@ -44,7 +44,7 @@ pub trait Fetch: Send + Sync {
 /// Where packages are, seen from a repo's architecture folder; the front door takes the front part off.
 const TOPLINK: &str = "toplink";
 
-/// Makes the repo of a newRepo task. Made before, it does nothing.
+/// Makes the repo of a newRepo or distRepo task. Made before, it does nothing.
 ///
 /// # Errors
 /// When an external repo cannot be read, or something is away; the task's fault is the caller's to set.
@@ -56,6 +56,10 @@ pub async fn make(hub: &Hub, task: TaskId, now: DateTime<Utc>, fetch: &dyn Fetch
         };
         if repo.state != RepoState::Init {
             return Ok(());
+        }
+        if repo.dist {
+            drop(conn);
+            return Box::pin(dist::make(hub, repo, task, now)).await;
         }
         Plan::read(&mut conn, hub, repo).await?
     };
@@ -81,10 +85,8 @@ pub async fn make(hub: &Hub, task: TaskId, now: DateTime<Utc>, fetch: &dyn Fetch
     if !is_custom && is_newest(hub, &plan.repo).await? {
         for (arch, repomd, signature) in made {
             let key = object_key::latest_file(tag, &format!("{arch}/repodata/repomd.xml"));
-            // Two objects are not replaced at once. Readers fetch repomd.xml first: those that do so before it is replaced have the old
-            // signature unless it takes them longer than us to come for it; the other way round everybody in between has the wrong one.
-            replace(hub, &key, repomd).await?;
-            sign::beside(hub, &key, signature.as_deref()).await?;
+            replace(hub, &key, repomd.clone()).await?;
+            sign::beside_latest(hub, &plan.repo, arch, &key, signature, repomd, now).await?;
         }
         hub.store.put(&object_key::latest_file(tag, "repo.json"), json, "application/json").await?;
     }

@@ -15,7 +15,7 @@ use toji_protocol::{
     state::{RepoState, TaskState},
 };
 
-use super::{auto, request, set_state, sql};
+use super::{auto, dist, request, set_state, sql};
 use toji_repodata::external::Repomd;
 
 use crate::{Error, Hub, Result, call::Cx, tag};
@@ -115,6 +115,9 @@ async fn expire(hub: &Hub, repo: &Repo, now: DateTime<Utc>) -> Result<bool> {
     if repo.end_event.is_none() && !is_custom || now - repo.state_time.0 < hub.config.repo_lifetime {
         return Ok(false);
     }
+    if repo.dist && dist::is_newest(hub, repo).await? {
+        return Ok(false);
+    }
     if !is_custom && is_newest_of_build_tag(hub, repo.tag_id, repo.id).await? {
         return Ok(false);
     }
@@ -150,25 +153,29 @@ async fn delete(hub: &Hub, repo: &Repo, now: DateTime<Utc>) -> Result<bool> {
     }
     sqlx::query!("UPDATE repo SET state = 4 WHERE id = $1 AND state = 2", repo.id.0).execute(cx.db().await?).await?;
     cx.commit().await?;
-    hub.store.delete_prefix(&format!("{}/", object_key::repo_dir(&repo.tag_name, repo.id))).await?;
+    let (all, own) = match repo.dist {
+        true => (object_key::dist_repos_of_tag(&repo.tag_name), object_key::dist_repo_dir(&repo.tag_name, repo.id)),
+        false => (object_key::repos_of_tag(&repo.tag_name), object_key::repo_dir(&repo.tag_name, repo.id)),
+    };
+    hub.store.delete_prefix(&format!("{own}/")).await?;
     let mut cx = Cx::internal(hub, now).await?;
     set_state(&mut cx, repo.id, RepoState::Deleted).await?;
     cx.commit().await?;
-    sweep_data(hub, &repo.tag_name, now).await?;
+    sweep_data(hub, &all, now).await?;
     Ok(true)
 }
 
 /// Deletes the tag's data files that no repo of it names any more. Young ones stay: a repo that is being made writes them first.
-async fn sweep_data(hub: &Hub, tag: &str, now: DateTime<Utc>) -> Result<()> {
+async fn sweep_data(hub: &Hub, repos: &str, now: DateTime<Utc>) -> Result<()> {
     let mut named = HashSet::new();
-    let all = hub.store.list(&format!("{}/", object_key::repos_of_tag(tag))).await?;
+    let all = hub.store.list(&format!("{repos}/")).await?;
     for object in all.iter().filter(|object| object.key.ends_with("/repodata/repomd.xml")) {
         let index = hub.store.get(&object.key).await?;
         let index =
             Repomd::parse(&index).map_err(|error| Error::internal(anyhow::anyhow!("{}: {error}", object.key)))?;
         named.extend(index.records.iter().filter_map(|record| record.href.rsplit('/').next().map(str::to_owned)));
     }
-    let data = object_key::repo_data(tag, "");
+    let data = format!("{repos}/data/");
     for object in all.iter().filter(|object| object.key.starts_with(&data)) {
         let name = &object.key[data.len()..];
         if !named.contains(name) && now - object.modified > UNNAMED_FOR {

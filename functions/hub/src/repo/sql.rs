@@ -96,6 +96,12 @@ pub(crate) async fn of_task(conn: &mut PgConnection, task: TaskId) -> Result<Opt
     row.map(Repo::try_from).transpose()
 }
 
+/// Holds a repo until the commit, if it is still to be made.
+pub(super) async fn is_init(conn: &mut PgConnection, repo: RepoId) -> Result<bool> {
+    let held = sqlx::query_scalar!("SELECT id FROM repo WHERE id = $1 AND state = 0 FOR UPDATE", repo.0);
+    Ok(held.fetch_optional(conn).await?.is_some())
+}
+
 /// Repos that are not deleted.
 pub(super) async fn live(conn: &mut PgConnection) -> Result<Vec<Repo>> {
     let rows = repos!("repo.state <> 3 ORDER BY repo.id",).fetch_all(conn).await?;

@@ -8,6 +8,7 @@ mod checksum;
 mod delete;
 mod own;
 mod rename;
+mod shown;
 mod sql;
 mod write;
 
@@ -17,6 +18,7 @@ pub(super) use delete::delete;
 use futures::{StreamExt, TryStreamExt, stream};
 pub(crate) use own::{Cause, sign};
 pub(super) use rename::rename;
+pub(crate) use shown::{Shown, shown};
 use sqlx::PgConnection;
 use toji_protocol::{
     id::RpmId,

@@ -1,10 +1,16 @@
-//! `distRepo`: asks for a repo of signed RPMs.
+//! Dist repos: repos of signed RPMs. Here, `distRepo`, which asks for one.
+//!
+//! - `opts`: what it is to be; `contents`, `choose`: which RPMs it has, each with which signature; `make`: the repo function's work
 
-use std::collections::BTreeSet;
+mod choose;
+mod contents;
+mod make;
+mod opts;
 
+pub(super) use make::{is_newest, make};
+use opts::Opts;
 use sqlx::PgConnection;
 use toji_protocol::{
-    arch::canonical,
     id::{EventId, RepoId, TagId, TaskId},
     method::{is_truthy, repo::DistRepo},
     task::{TaskMethod, dist_repo::DistRepoTask},
@@ -27,6 +33,7 @@ impl Handle for DistRepo {
             policy::assert(cx, "dist_repo", data, false).await?;
         }
         let (tag, _) = tag::require(cx.db().await?, &self.tag).await?;
+        opts::keys(&self.keys)?;
         let mut task_opts = self.task_opts;
         let asked = check(cx.db().await?, &task_opts).await?;
         if cancels_others(cx, tag).await? {
@@ -55,18 +62,8 @@ impl Handle for DistRepo {
 
 /// Checks the options; answers the event that is asked for.
 async fn check(conn: &mut PgConnection, opts: &Map) -> Result<Option<EventId>> {
+    Opts::parse(opts)?;
     let given = |name: &str| opts.get(name).filter(|value| !value.is_nil());
-    let arches: Vec<String> = match given("arch") {
-        Some(arches) => from_value(arches.clone())?,
-        None => Vec::new(),
-    };
-    let arches: BTreeSet<&str> = arches.iter().map(|arch| canonical(arch)).collect();
-    if arches.is_empty() {
-        return Err(Error::parameter("name the architectures: arch"));
-    }
-    if let Some(comps) = given("comps") {
-        from_value::<String>(comps.clone())?;
-    }
     if let Some(volume) = given("volume") {
         let volume: String = from_value(volume.clone())?;
         let known = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM volume WHERE name = $1) AS "known!""#, volume);
