@@ -20,6 +20,7 @@ mod openapi;
 mod plugins;
 mod postgres_stops;
 mod server_dies;
+mod signed_repos;
 mod stock_client;
 mod stock_gc;
 mod stock_kojira;
