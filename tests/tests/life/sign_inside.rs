@@ -256,8 +256,9 @@ async fn who_may_not_is_refused(pool: PgPool) {
 
 /// MiniStack's KMS, and a new RSA key there under a new alias.
 async fn kms() -> (aws_sdk_kms::Client, Keyring, String, String) {
-    let endpoint = std::env::var("TOJI_TEST_KMS")
-        .expect("TOJI_TEST_KMS holds no address of a KMS: run `localstack/bin/setup ministack` and `localstack/bin/ministack start test`");
+    let endpoint = std::env::var("TOJI_TEST_KMS").unwrap_or_else(|_| {
+        panic!("TOJI_TEST_KMS holds no address of a KMS: localstack/bin/setup ministack, localstack/bin/ministack start test")
+    });
     let access = KmsAccess::emulator(&endpoint);
     let keyring = Keyring::default().with_kms(access.clone()).await;
     let client = access.client().await;
