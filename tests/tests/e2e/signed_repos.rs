@@ -172,7 +172,7 @@ async fn dnf_installs_what_is_signed_and_refuses_a_flipped_byte() {
         let said = machine.dnf(&["install", "good-data"]).await;
         refused(&said, "not signed");
         flipper.set(Some(Flip { file: "repodata/repomd.xml", at: 60 }));
-        refused(&Machine::new(&at(&path), &key).dnf(&["repoquery", "good-data"]).await, "GPG signature");
+        refused(&Machine::new(&at(&path), &key).dnf(&["install", "good-data"]).await, "GPG signature");
         flipper.set(None);
     }
     system.hub.assert_quiet().await;
