@@ -2,7 +2,7 @@
 
 CREATE TABLE repo_data (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    -- the tag's name when it was written: the folder that it is in
+    -- of the tag's repos, or of its dist repos; a tag may have another name since
     folder text NOT NULL,
     -- made of the content
     name text NOT NULL,

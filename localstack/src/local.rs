@@ -10,6 +10,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use toji_hub::{Hub, callback, config::Config, external_repo, pass::Pass, policy::PolicyFile, tag::Quirks};
+use toji_keyring::Keyring;
 use toji_mail::Postman;
 use toji_protocol::queue_name::QueueName;
 use toji_remote::Outside;
@@ -79,6 +80,10 @@ pub struct Settings {
     pub hooks: callback::Settings,
     /// How tags inherit.
     pub quirks: Quirks,
+    /// The signing keys that can be reached.
+    pub keyring: Keyring,
+    /// Whose they are; None = the hub's own idea.
+    pub signing_user_id: Option<String>,
     /// A builder in this process.
     pub builder: Option<toji_builder::Config>,
 }
@@ -164,11 +169,15 @@ async fn hub(settings: &Settings, cloud: &Cloud, server_url: &str) -> Result<Hub
     let remote = Outside::new().await.context("no HTTP client")?;
     settings.hooks.check(&remote)?;
     (config.callbacks, config.remote) = (Arc::new(settings.hooks.clone()), Arc::new(remote));
+    config.keyring = settings.keyring.clone();
+    if let Some(user_id) = &settings.signing_user_id {
+        config.signing_user_id.clone_from(user_id);
+    }
     if let Some(lease) = settings.lease {
         config.lease = lease;
     }
     let (store, queues) = (cloud.store().await?, cloud.queues().await);
-    for queue in [QueueName::Coordinator, QueueName::Repo, QueueName::Mail, QueueName::Events] {
+    for queue in [QueueName::Coordinator, QueueName::Repo, QueueName::Sign, QueueName::Mail, QueueName::Events] {
         queues.url(&queue).await?;
     }
     Ok(Hub::new(pool, store, queues, cloud.queue_credentials(), config))
@@ -238,6 +247,9 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, 
     };
     parts.spawn(consume(hub.clone(), QueueName::Repo, make, stop.subscribe()));
 
+    let sign = |hub: Hub, body: String| async move { toji_sign::handle(&hub, &body, Utc::now()).await };
+    parts.spawn(consume(hub.clone(), QueueName::Sign, sign, stop.subscribe()));
+
     let mail = move |hub: Hub, body: String| {
         let postman = postman.clone();
         async move { toji_mail::handle(&hub, &body, Utc::now(), &postman).await }
@@ -253,6 +265,7 @@ fn work(parts: &mut JoinSet<()>, hub: &Hub, fetch: HttpFetch, postman: Postman, 
         (Pass::Events, 2),
         (Pass::Rescue, 2),
         (Pass::Repos, 5),
+        (Pass::Sign, 2),
         (Pass::Sweep, 60),
         (Pass::Uploads, 600),
     ] {

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use clap::{Parser, Subcommand};
 use sqlx::PgPool;
 use toji_hub::tag::Quirks;
+use toji_keyring::{Keyring, KmsAccess};
 use toji_local::{Local, Parts, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -77,6 +78,15 @@ struct Serve {
     /// How tags inherit: as in Koji, oddities included, or without them
     #[arg(long, env = "TOJI_QUIRKS", value_name = "koji|none", default_value = "koji")]
     quirks: Quirks,
+    /// A folder with key files (RSA, PEM) for tags whose sign.key is file:NAME
+    #[arg(long, env = "TOJI_SIGNING_KEYS", value_name = "FOLDER")]
+    signing_keys: Option<PathBuf>,
+    /// Whose the signing keys are
+    #[arg(long, env = "TOJI_SIGNING_USER_ID", value_name = "NAME <ADDRESS>")]
+    signing_user_id: Option<String>,
+    /// KMS of an emulator, for tags whose sign.key is kms:...
+    #[arg(long, value_name = "URL")]
+    kms_endpoint: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -106,6 +116,7 @@ async fn run(serve: Serve) -> Result<()> {
     // before anything starts, so that no signal finds us half way
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let keyring = keyring(serve.signing_keys, serve.kms_endpoint).await;
     let settings = Settings {
         parts: serve.parts,
         listen: serve.listen,
@@ -120,6 +131,8 @@ async fn run(serve: Serve) -> Result<()> {
         policies: serve.policies.unwrap_or_default(),
         hooks: serve.hooks.unwrap_or_default(),
         quirks: serve.quirks,
+        keyring,
+        signing_user_id: serve.signing_user_id,
         builder: serve.builder_config.as_deref().map(toji_builder::Config::load).transpose()?,
     };
     let local = tokio::select! {
@@ -134,6 +147,18 @@ async fn run(serve: Serve) -> Result<()> {
     tracing::info!("stopping");
     local.stop().await;
     Ok(())
+}
+
+/// The signing keys that can be reached: an emulator takes any credentials.
+async fn keyring(folder: Option<PathBuf>, kms: Option<String>) -> Keyring {
+    let mut keyring = Keyring::default();
+    if let Some(folder) = folder {
+        keyring = keyring.with_folder(folder);
+    }
+    match kms {
+        Some(endpoint) => keyring.with_kms(KmsAccess::emulator(&endpoint)).await,
+        None => keyring,
+    }
 }
 
 async fn migrate(url: &str, direction: Direction) -> Result<()> {

@@ -39,6 +39,8 @@ async fn settings(pool: &PgPool, data: &Path) -> Settings {
         lease: None,
         policies: toji_hub::policy::PolicyFile::default(),
         hooks: toji_hub::callback::Settings::default(),
+        keyring: toji_keyring::Keyring::default(),
+        signing_user_id: None,
         quirks: Quirks::Koji,
         builder: None,
     }

@@ -106,9 +106,14 @@ pub fn repo_file(tag: &str, repo: RepoId, path: &str) -> String {
     format!("{}/{path}", repo_dir(tag, repo))
 }
 
+/// A file under content names that repos share; `folder` is that of a tag's repos, or of its dist repos.
+pub fn shared_data(folder: &str, name: &str) -> String {
+    format!("{folder}/data/{name}")
+}
+
 /// A file under content names that a tag's repos share.
 pub fn repo_data(tag: &str, name: &str) -> String {
-    format!("repos/{tag}/data/{name}")
+    shared_data(&repos_of_tag(tag), name)
 }
 
 /// A file of the tag's newest repo: a real object that is replaced, never a link.
@@ -141,6 +146,21 @@ pub fn pass(name: &str) -> String {
     format!("state/passes/{name}.json")
 }
 
+/// The folder of all dist repos of a tag.
+pub fn dist_repos_of_tag(tag: &str) -> String {
+    format!("repos-dist/{tag}")
+}
+
+/// A dist repo's folder.
+pub fn dist_repo_dir(tag: &str, repo: RepoId) -> String {
+    format!("repos-dist/{tag}/{repo}")
+}
+
+/// The folder of the tag's newest dist repo: real objects that are replaced, never a link.
+pub fn latest_dist_repo(tag: &str) -> String {
+    format!("repos-dist/{tag}/latest")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +183,6 @@ mod tests {
             repo_file("f42-build", RepoId(9), "x86_64/repodata/repomd.xml"),
             "repos/f42-build/9/x86_64/repodata/repomd.xml"
         );
+        assert_eq!(dist_repo_dir("f42", RepoId(9)), "repos-dist/f42/9");
     }
 }

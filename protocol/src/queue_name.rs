@@ -37,6 +37,8 @@ pub enum QueueName {
     Coordinator,
     /// Repos to be made.
     Repo,
+    /// Builds to be signed.
+    Sign,
     /// What people are to be told by mail.
     Mail,
     /// What other programs are to be told.
@@ -51,6 +53,7 @@ impl std::fmt::Display for QueueName {
             QueueName::Host(host) => write!(f, "host-{host}"),
             QueueName::Coordinator => f.write_str("coordinator"),
             QueueName::Repo => f.write_str("repo"),
+            QueueName::Sign => f.write_str("sign"),
             QueueName::Mail => f.write_str("mail"),
             QueueName::Events => f.write_str("events"),
         }
@@ -65,6 +68,7 @@ impl std::str::FromStr for QueueName {
         match name {
             "coordinator" => Ok(QueueName::Coordinator),
             "repo" => Ok(QueueName::Repo),
+            "sign" => Ok(QueueName::Sign),
             "mail" => Ok(QueueName::Mail),
             "events" => Ok(QueueName::Events),
             _ => {
@@ -144,6 +148,15 @@ pub enum ForCoordinator {
 pub struct MakeRepo {
     /// The newRepo task.
     pub task: TaskId,
+}
+
+/// For the sign function: a build is to be signed with a tag's key. What is asked for, stands in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignBuild {
+    /// The tag whose key it is.
+    pub tag: TagId,
+    /// The build.
+    pub build: BuildId,
 }
 
 /// For the events function: something has happened that other programs are to be told of. What, stands in the database.
@@ -228,6 +241,7 @@ mod tests {
         for queue in [
             QueueName::Coordinator,
             QueueName::Repo,
+            QueueName::Sign,
             QueueName::Mail,
             QueueName::Events,
             QueueName::Host(HostId(4)),

@@ -52,6 +52,8 @@ pub struct Wishes {
     pub is_split: bool,
     /// What each builder claims to be; the machine's own architecture where nothing is said.
     pub arches: Vec<&'static str>,
+    /// A folder with signing keys (`file:NAME`).
+    pub signing_keys: Option<PathBuf>,
     /// The folder with the distribution that is built in; `TOJI_TEST_MINIDISTRO`'s unless said.
     pub distribution: Option<PathBuf>,
 }
@@ -65,6 +67,7 @@ impl Default for Wishes {
             hooks: None,
             is_split: false,
             arches: Vec::new(),
+            signing_keys: None,
             distribution: None,
         }
     }
@@ -101,6 +104,7 @@ pub struct System {
     hooks: Option<String>,
     is_split: bool,
     arches: Vec<&'static str>,
+    signing_keys: Option<PathBuf>,
     distribution: PathBuf,
     port: u16,
     server: Option<Daemon>,
@@ -135,6 +139,7 @@ impl System {
             hooks: wishes.hooks,
             is_split: wishes.is_split,
             arches: wishes.arches,
+            signing_keys: wishes.signing_keys,
             distribution: wishes.distribution.unwrap_or_else(distribution),
             port,
             server: None,
@@ -199,6 +204,9 @@ impl System {
         command.arg("--data").arg(self.dir().join("data")).arg("--demo-repo").arg(&self.distribution);
         if let Some(hooks) = &self.hooks {
             command.env("TOJI_HOOKS", hooks);
+        }
+        if let Some(keys) = &self.signing_keys {
+            command.arg("--signing-keys").arg(keys);
         }
         command.env("TOJI_ADMIN_TOKEN", TOKEN).env("DATABASE_URL", &self.database.url);
         command

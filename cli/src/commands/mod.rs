@@ -67,6 +67,8 @@ mod revoke_permission;
 mod revoke_token;
 mod rpminfo;
 mod set_task_priority;
+mod sign_build;
+mod signing_key;
 mod tag_build;
 mod taginfo;
 mod taskinfo;
@@ -104,7 +106,7 @@ commands! {
         build Build, cancel Cancel, resubmit Resubmit,
     }
     "Tag builds" {
-        tag_build TagBuild, untag_build UntagBuild,
+        tag_build TagBuild, untag_build UntagBuild, sign_build SignBuild, signing_key SigningKey,
     }
     "Watch and wait" {
         watch_task WatchTask, watch_logs WatchLogs, wait_repo WaitRepo, request_repo RequestRepo, regen_repo RegenRepo,

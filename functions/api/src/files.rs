@@ -21,7 +21,7 @@ use toji_store::{Object, Read, ReadConditions, ReadOutcome, StoreError};
 use crate::{error::Told, logs, request_id::RequestId};
 
 /// What anybody may read; whatever else the bucket holds is the hub's own.
-const PUBLIC: [&str; 4] = ["packages", "repos", "scratch", "work"];
+const PUBLIC: [&str; 5] = ["packages", "repos", "repos-dist", "scratch", "work"];
 
 /// Where an RPM of a repo is said to be: `repos/<tag>/<repo>/<arch>/toplink/…` stands for the root of everything.
 const LINK: &str = "/toplink/";
@@ -76,12 +76,13 @@ async fn answer(
 fn key_of(path: &str) -> Option<Cow<'_, str>> {
     // a volume is a storage class: keys are the same on all
     let path = path.strip_prefix("vol/").and_then(|on| on.find("/packages/").map(|at| &on[at + 1..])).unwrap_or(path);
-    let key = match path.strip_prefix("repos/") {
-        Some(_) => match path.split_once(LINK) {
+    let is_in_repo = path.starts_with("repos/") || path.starts_with("repos-dist/");
+    let key = match is_in_repo {
+        true => match path.split_once(LINK) {
             Some((_, linked)) => linked.into(),
             None => data_file(path).map_or(Cow::Borrowed(path), Cow::Owned),
         },
-        None => Cow::Borrowed(path),
+        false => Cow::Borrowed(path),
     };
     let top = key.split('/').next()?;
     PUBLIC.contains(&top).then_some(key)
@@ -91,8 +92,13 @@ fn moved_to(key: &str) -> Response {
     (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, format!("/kojifiles/{}", encode(key)))]).into_response()
 }
 
-/// `repos/<tag>/<repo>/<arch>/repodata/<digest>-<name>` is kept as `repos/<tag>/data/<digest>-<name>`.
+/// `repos/<tag>/<repo>/<arch>/repodata/<digest>-<name>` is kept as `repos/<tag>/data/<digest>-<name>`. A dist repo's debug RPMs have a
+/// folder more: `<arch>/debug/repodata`.
 fn data_file(path: &str) -> Option<String> {
+    let path = match path.starts_with("repos-dist/") {
+        true => Cow::Owned(path.replacen("/debug/repodata/", "/repodata/", 1)),
+        false => Cow::Borrowed(path),
+    };
     let mut segments = path.rsplitn(5, '/');
     let (name, folder, _arch, _repo, tag) =
         (segments.next()?, segments.next()?, segments.next()?, segments.next()?, segments.next()?);
@@ -193,6 +199,7 @@ fn content_type(key: &str) -> &'static str {
     match key.rsplit_once('.').map(|(_, extension)| extension) {
         Some("rpm") => "application/x-rpm",
         Some("log" | "txt" | "cfg" | "spec") => "text/plain; charset=utf-8",
+        Some("asc") => "application/pgp-signature",
         Some("xml") => "text/xml",
         Some("json") => "application/json",
         Some("gz") => "application/gzip",
@@ -287,6 +294,12 @@ mod tests {
         for repo in ["17", "latest"] {
             assert_eq!(key_of(&format!("repos/f42/{repo}/x86_64/repodata/{name}")).as_deref(), Some(&*kept));
         }
+        let kept = format!("repos-dist/f42/data/{name}");
+        for folder in ["17/x86_64", "latest/x86_64", "17/x86_64/debug"] {
+            assert_eq!(key_of(&format!("repos-dist/f42/{folder}/repodata/{name}")).as_deref(), Some(&*kept));
+        }
+        let linked = "repos-dist/f42/17/x86_64/debug/toplink/packages/a/1/1/data/signed/ab/x86_64/a-1-1.x86_64.rpm";
+        assert_eq!(key_of(linked).as_deref(), linked.split_once("toplink/").map(|(_, key)| key));
         let other = "repos/f42/17/x86_64/repodata/abc-primary.xml.zst";
         assert_eq!(key_of(other).as_deref(), Some(other));
     }

@@ -3,6 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use chrono::TimeDelta;
+use toji_keyring::Keyring;
 use toji_protocol::{id::HostId, queue_name::QueueUrls};
 
 use crate::{
@@ -66,6 +67,10 @@ pub struct Config {
     pub callbacks: Arc<callback::Settings>,
     /// How those are called.
     pub remote: Arc<dyn Remote>,
+    /// The signing keys that can be reached.
+    pub keyring: Keyring,
+    /// Whose keys they are, as their OpenPGP user id says: `Name <address>`. A key that was used keeps its own.
+    pub signing_user_id: String,
 }
 
 impl Default for Config {
@@ -97,6 +102,8 @@ impl Default for Config {
             quirks: Quirks::Koji,
             callbacks: Arc::default(),
             remote: Arc::new(Nobody),
+            keyring: Keyring::default(),
+            signing_user_id: "toji signing key".to_owned(),
         }
     }
 }

@@ -20,8 +20,10 @@
 //! | `TOJI_SLEEP` | `false`: scheduled passes ask Postgres each time, also when nothing has been written |
 //! | `TOJI_QUIRKS` | `koji`: tags inherit as in Koji, oddities included; `none`: without them. `koji` unless said |
 //! | `TOJI_HOOKS` | hooks, webhooks and added methods: the path of a file as in `callback::settings`, or its text |
+//! | `TOJI_SIGNING_KEYS` | a folder with key files for tags whose `sign.key` is `file:NAME`: for development only |
+//! | `TOJI_SIGNING_USER_ID` | whose the signing keys are, as `Name <address>` |
 //! | `AWS_REGION` | `us-east-1` unless said |
-//! | `AWS_ENDPOINT_URL` | S3 and SQS elsewhere than on AWS: LocalStack |
+//! | `AWS_ENDPOINT_URL` | AWS elsewhere: LocalStack. `AWS_ENDPOINT_URL_KMS`: KMS alone |
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,6 +31,7 @@ use aws_credential_types::Credentials;
 use chrono::TimeDelta;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use thiserror::Error as ThisError;
+use toji_keyring::{Keyring, KmsAccess};
 use toji_protocol::{
     id::HostId,
     queue::{QueueAccess, Queues},
@@ -118,6 +121,10 @@ impl Hub {
             config.callbacks = Arc::new(settings);
         }
         config.remote = remote;
+        config.keyring = keyring().with_kms(KmsAccess::default()).await;
+        if let Some(user_id) = optional("TOJI_SIGNING_USER_ID") {
+            config.signing_user_id = user_id;
+        }
         let keys = match (optional("AWS_ACCESS_KEY_ID"), optional("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) if endpoint.is_some() => Some(Credentials::from_keys(id, secret, None)),
             _ => None,
@@ -125,6 +132,15 @@ impl Hub {
         let store = Store::connect(&access).await;
         let queues = Queues::new(queue_access.client().await, &prefix);
         Ok(Self::new(pool, store, queues, Box::new(SameForAll { endpoint, region, keys }), config))
+    }
+}
+
+/// The key files that the environment names.
+pub fn keyring() -> Keyring {
+    let keyring = Keyring::default();
+    match optional("TOJI_SIGNING_KEYS") {
+        Some(folder) => keyring.with_folder(folder.into()),
+        None => keyring,
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`error`]: the one error type, and what to use where
 //! - [`task`]: the life cycle: make, claim, lease, close, rescue, cancel; [`worker`]: what builders say
 //! - [`coordinate`]: parent tasks as state machines; [`import`]: what a build leaves behind
+//! - [`sign`]: signatures with the keys that tags name
 //! - [`repo`]: requests, and repos made of stored fragments
 //! - [`outbox`]: messages that leave after the commit
 //! - [`pass`]: the scheduled passes; [`activity`]: when they let the database sleep
@@ -49,6 +50,7 @@ pub mod scheduler;
 pub mod search;
 pub mod session;
 pub mod sidetag;
+pub mod sign;
 pub mod sweep;
 pub mod system;
 pub mod tag;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use toji_protocol::object_key;
 
-use crate::{Hub, Result, activity, callback, outbox, repo, sweep, task};
+use crate::{Hub, Result, activity, callback, outbox, repo, sign, sweep, task};
 
 /// A pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Pass {
     Rescue,
     /// Repos that are wanted, and those that are not any more.
     Repos,
+    /// Builds that are still to be signed.
+    Sign,
     /// Rows and files that are left over.
     Sweep,
     /// Uploads that nobody ends.
@@ -74,6 +76,7 @@ impl Pass {
             Pass::Events => "events",
             Pass::Rescue => "rescue",
             Pass::Repos => "repos",
+            Pass::Sign => "sign",
             Pass::Sweep => "sweep",
             Pass::Uploads => "uploads",
         }
@@ -117,6 +120,7 @@ impl Pass {
             Pass::Events => callback::deliver::run_once(hub, now).await.map(drop),
             Pass::Rescue => task::rescue::run_once(hub, now).await.map(drop),
             Pass::Repos => repo::passes::run_once(hub, now).await.map(drop),
+            Pass::Sign => sign::run_once(hub, now).await.map(drop),
             Pass::Sweep => sweep::run_once(hub, now).await.map(drop),
             Pass::Uploads => sweep::uploads::run_once(hub, now).await.map(drop),
         }
@@ -129,6 +133,7 @@ impl Pass {
             Pass::Events => callback::deliver::due(hub).await,
             Pass::Rescue => task::rescue::due(hub, now).await,
             Pass::Repos => repo::passes::due(hub, now).await,
+            Pass::Sign => sign::due(hub).await,
             // what they delete has lain for days: once a day will do
             Pass::Sweep | Pass::Uploads => Ok(None),
         }

@@ -21,7 +21,8 @@ pub async fn handle(hub: &Hub, body: &str, now: DateTime<Utc>, fetch: &dyn Fetch
             return Ok(());
         }
     };
-    match toji_hub::repo::make(hub, task, now, fetch).await {
+    // on the heap: the types of what awaits what grow too deep for the compiler otherwise
+    match Box::pin(toji_hub::repo::make(hub, task, now, fetch)).await {
         Ok(()) => Ok(()),
         Err(error @ (Error::Unavailable(_) | Error::Deadlock(_))) => Err(error.into()),
         Err(error) => {

@@ -1,4 +1,5 @@
 //! The maker of repositories as a Lambda function behind its queue, whose mapping reports failures one by one.
+#![recursion_limit = "256"]
 
 use std::sync::Arc;
 

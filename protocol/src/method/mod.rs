@@ -30,6 +30,7 @@ pub mod scheduler;
 pub mod search;
 pub mod session;
 pub mod sidetag;
+pub mod sign;
 pub mod system;
 pub mod tag;
 pub mod target;

@@ -21,6 +21,7 @@ mod plugins;
 mod postgres_stops;
 mod repo_figures;
 mod server_dies;
+mod signed_repos;
 mod stock_client;
 mod stock_gc;
 mod stock_kojira;

@@ -19,14 +19,15 @@ mod noarch;
 mod notes;
 mod parents;
 mod refused;
+mod repo_passes;
 #[path = "../../../functions/repodata/tests/common/mod.rs"]
 mod repodata;
 mod repos;
-mod repo_passes;
 mod repos_at_scale;
 mod rpm_files;
 mod rpms;
 mod scan;
+mod sign_inside;
 mod signatures;
 mod signing;
 mod sleep;

@@ -101,17 +101,27 @@ impl Tree {
 
     /// What `rpm -K` says of a file when it knows that key.
     pub(crate) fn check(&self, name: &str, bytes: &[u8]) -> String {
-        let home = self.dir.path().join(name);
-        let file = home.join("checked.rpm");
-        fs::write(&file, bytes).unwrap();
-        let rpm = || {
-            let mut rpm = Command::new("rpmkeys");
-            rpm.arg("--dbpath").arg(home.join("db"));
-            rpm
-        };
-        run(rpm().arg("--import").arg(home.join("public.asc")));
-        run(rpm().arg("-K").arg(file))
+        let public = fs::read_to_string(self.dir.path().join(name).join("public.asc")).unwrap();
+        verify(&public, bytes).unwrap()
     }
+}
+
+/// What `rpm -K` says of a file when it knows this key and no other, well or badly.
+pub(crate) fn verify(public: &str, bytes: &[u8]) -> Result<String, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let (key, file) = (dir.path().join("public.asc"), dir.path().join("checked.rpm"));
+    fs::write(&key, public).unwrap();
+    fs::write(&file, bytes).unwrap();
+    let rpm = || {
+        let mut rpm = Command::new("rpmkeys");
+        rpm.arg("--dbpath").arg(dir.path().join("db"));
+        rpm
+    };
+    run(rpm().arg("--import").arg(&key));
+    // without a signature it would be content with digests
+    let out = rpm().args(["--define", "_pkgverify_level all", "-Kv"]).arg(file).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    if out.status.success() { Ok(said) } else { Err(said) }
 }
 
 fn place(dir: &Path, arch: &str) -> std::path::PathBuf {

@@ -89,6 +89,7 @@ impl Table {
         crate::policy::methods(&mut table);
         crate::sidetag::methods(&mut table);
         crate::callback::methods(&mut table);
+        crate::sign::methods(&mut table);
         crate::channel::methods(&mut table);
         crate::host::methods(&mut table);
         crate::content::methods(&mut table);

@@ -14,7 +14,7 @@ use crate::{
     Result, build,
     call::{Cx, Handle},
     callback::tell,
-    repo, tag,
+    repo, sign, tag,
 };
 
 /// A change of what is in a tag.
@@ -68,6 +68,8 @@ pub(crate) async fn make(cx: &mut Cx, tag: TagId, moves: &[Move]) -> Result<()> 
     // tagged anew where it is tagged already
     sql::revoke_all(conn, tag, &into, by).await?;
     sql::insert_all(conn, tag, &into, by).await?;
+    let tagged: Vec<BuildId> = into.into_iter().map(|(build, _)| build).collect();
+    sign::tagged(cx, tag, &tagged).await?;
     repo::tag_changed(cx, tag).await
 }
 

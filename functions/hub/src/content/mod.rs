@@ -33,7 +33,7 @@ use crate::{
     call::{Cx, Handle, Table},
     callback::tell,
     error::FaultCode,
-    notification, package, policy, repo, sidetag, tag,
+    notification, package, policy, repo, sidetag, sign, tag,
     task::{self, NewTask},
 };
 
@@ -164,6 +164,7 @@ pub async fn tag(cx: &mut Cx, tag: TagId, build: BuildId, force: bool) -> Result
         sql::revoke_all(conn, tag, &[(build, event)], by).await?;
     }
     sql::insert_all(conn, tag, &[(build, event)], by).await?;
+    sign::tagged(cx, tag, &[build]).await?;
     repo::tag_changed(cx, tag).await
 }
 

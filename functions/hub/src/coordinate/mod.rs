@@ -1,5 +1,5 @@
-//! Parent tasks as state machines: `build`, `chainbuild`, `tagBuild`, `newRepo`, `waitrepo`, `dependantTask`,
-//! `restartHosts`.
+//! Parent tasks as state machines: `build`, `chainbuild`, `tagBuild`, `newRepo`, `distRepo`, `waitrepo`,
+//! `dependantTask`, `restartHosts`.
 //!
 //! A step is a function of the task's row and its children. It locks the task, reads the children, does what is next, and commits;
 //! children are unique by (parent, label), so a step that runs twice does nothing twice. What speaks to S3 runs between two
@@ -10,6 +10,7 @@ pub mod arches;
 mod build;
 mod chain_build;
 mod dependant_task;
+mod dist_repo;
 mod new_repo;
 mod restart_hosts;
 mod tag_build;
@@ -85,18 +86,13 @@ fn step<'a>(hub: &'a Hub, row: &'a TaskRow, now: DateTime<Utc>) -> Step<'a> {
         NewRepoTask::METHOD => Box::pin(new_repo::step(hub, row.id, now)),
         WaitRepoTask::METHOD => Box::pin(wait_repo::step(hub, row.id, now)),
         DependantTask::METHOD => Box::pin(dependant_task::step(hub, row.id, now)),
-        DistRepoTask::METHOD => refuse("this hub cannot make dist repos yet"),
+        DistRepoTask::METHOD => Box::pin(dist_repo::step(hub, row.id, now)),
         RestartHostsTask::METHOD => Box::pin(restart_hosts::step(hub, row.id, now)),
         other => {
             let error = Error::invalid(format!("the hub runs no tasks of method {other}"));
             Box::pin(std::future::ready(Err(error)))
         }
     }
-}
-
-/// A task that can be asked for, but not done.
-fn refuse(why: &str) -> Step<'static> {
-    Box::pin(std::future::ready(Err(Error::invalid(why))))
 }
 
 /// Locks a task and opens it if it is FREE.
@@ -178,7 +174,7 @@ async fn fail(hub: &Hub, task: TaskId, error: &Error, now: DateTime<Utc>) -> Res
     cx.commit().await
 }
 
-/// Fails the newRepo task whose repo cannot be made.
+/// Fails the newRepo or distRepo task whose repo cannot be made.
 ///
 /// # Errors
 /// When the database is away.

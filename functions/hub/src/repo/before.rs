@@ -27,7 +27,7 @@ pub(super) async fn find(hub: &Hub, repo: &Repo, extra: &Named, arch: &str) -> R
     for tag in tags {
         let Some((tag, id)) = newest(&mut conn, tag, repo.create_event).await? else { continue };
         if let Some(index) = index(hub, &object_key::repo_frames(&tag, id.into(), arch)).await? {
-            return Ok(Some(Before { tag, index }));
+            return Ok(Some(Before { folder: object_key::repos_of_tag(&tag), index }));
         }
     }
     Ok(None)

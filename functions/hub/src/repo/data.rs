@@ -31,11 +31,11 @@ pub(super) enum Content<'a> {
     File(&'a Path),
     /// In memory.
     Bytes(Bytes),
-    /// In this tag's folder, or so it should be.
+    /// In this folder, or so it should be.
     In(&'a str),
 }
 
-/// Notes that a repo is made of files.
+/// Notes that a repo is made of files, in the folder of its tag's repos.
 ///
 /// # Errors
 /// [`Error::Unavailable`] when one of them is just being deleted.
@@ -73,7 +73,7 @@ pub(super) async fn note(hub: &Hub, repo: RepoId, folder: &str, files: &[RepoFil
 pub(super) async fn store(hub: &Hub, folder: &str, file: &RepoFile, content: Content<'_>) -> Result<bool> {
     const TYPE: &str = "application/octet-stream";
     let (name, size) = (file.file_name(), file.size as i64);
-    let key = object_key::repo_data(folder, &name);
+    let key = object_key::shared_data(folder, &name);
     if hub.store.head(&key).await?.is_some_and(|object| object.size == size) {
         return Ok(true);
     }
@@ -81,12 +81,28 @@ pub(super) async fn store(hub: &Hub, folder: &str, file: &RepoFile, content: Con
         Content::File(path) => hub.store.put_file(&key, path, TYPE).await?,
         Content::Bytes(bytes) => hub.store.put(&key, bytes, TYPE).await?,
         Content::In(other) if other == folder => return Ok(false),
-        Content::In(other) => match hub.store.copy(&object_key::repo_data(other, &name), &key, size, None).await {
+        Content::In(other) => match hub.store.copy(&object_key::shared_data(other, &name), &key, size, None).await {
             Err(StoreError::Missing(_)) => return Ok(false),
             copied => copied?,
         },
     }
     Ok(true)
+}
+
+/// Notes and stores a file that is small.
+///
+/// # Errors
+/// As with [`note`] and [`store`].
+pub(super) async fn add(
+    hub: &Hub,
+    repo: RepoId,
+    folder: &str,
+    file: &RepoFile,
+    bytes: Vec<u8>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    note(hub, repo, folder, std::slice::from_ref(file), now).await?;
+    store(hub, folder, file, Content::Bytes(bytes.into())).await.map(drop)
 }
 
 /// Repos are gone: they are made of nothing any more.
@@ -135,7 +151,7 @@ async fn sweep_alone(hub: &Hub, conn: &mut PgConnection, budget: Budget) -> Resu
         .fetch_all(&mut *conn)
         .await?;
         let (ids, keys): (Vec<i64>, Vec<String>) =
-            doomed.iter().map(|row| (row.id, object_key::repo_data(&row.folder, &row.name))).unzip();
+            doomed.iter().map(|row| (row.id, object_key::shared_data(&row.folder, &row.name))).unzip();
         if ids.is_empty() {
             break;
         }

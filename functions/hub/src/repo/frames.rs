@@ -37,8 +37,8 @@ pub(super) struct Chunk {
 /// A repo whose frames may be taken over.
 #[derive(Clone, Debug)]
 pub(super) struct Before {
-    /// The tag in whose folder its files are.
-    pub(super) tag: String,
+    /// The folder of its tag's repos.
+    pub(super) folder: String,
     /// Its frames.
     pub(super) index: FrameIndex,
 }
@@ -94,7 +94,7 @@ pub(super) async fn assemble(
 ) -> Result<Assembled> {
     if let Some(before) = before {
         match with(hub, settings, chunks, Some(before), members).await {
-            Err(Failed::Before(why)) => tracing::warn!(tag = before.tag, why, "all is made anew"),
+            Err(Failed::Before(why)) => tracing::warn!(folder = before.folder, why, "all is made anew"),
             Err(Failed::Other(error)) => return Err(error),
             Ok(assembled) => return Ok(assembled),
         }
@@ -195,7 +195,7 @@ fn spool(
 async fn copy(hub: &Hub, before: &Before, run: Range<usize>) -> Attempt<Piece> {
     let chunks = &before.index.chunks[run.clone()];
     let read = async |file: usize| {
-        let key = object_key::repo_data(&before.tag, &before.index.files[file].file_name());
+        let key = object_key::shared_data(&before.folder, &before.index.files[file].file_name());
         let range = before.index.bytes(run.clone(), file);
         let wanted = range.end - range.start;
         match hub.store.get_range(&key, range).await {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use toji_protocol::{
-    id::TaskId,
+    id::{EventId, TaskId},
     method::{Named, external_repo::TagExternalRepo, is_truthy, repo::Repo},
     object_key,
     state::{RepoState, TaskState},
@@ -16,6 +16,7 @@ use toji_protocol::{
     xmlrpc,
 };
 use toji_repodata::{
+    external::Repomd,
     merge::{MergeMode, select},
     repo::{Compression, DataKind, RepoFile, RepoFileWriter, Settings, repomd},
 };
@@ -24,6 +25,7 @@ use super::{
     before, contents,
     contents::RepoRpm,
     data::{self, Content},
+    dist,
     external::{self, External, Fetch},
     frames::{self, Assembled},
     members::Members,
@@ -33,11 +35,11 @@ use crate::{
     Error, Hub, Result,
     call::{Cx, rerun},
     callback::tell,
-    external_repo, group, tag,
+    external_repo, group, sign, tag,
     task::sql as task_sql,
 };
 
-/// Makes the repo of a newRepo task. Made before, it does nothing.
+/// Makes the repo of a newRepo or distRepo task. Made before, it does nothing.
 ///
 /// # Errors
 /// When an external repo cannot be read, or something is away; the task's fault is the caller's to set.
@@ -50,25 +52,37 @@ pub async fn make(hub: &Hub, task: TaskId, now: DateTime<Utc>, fetch: &dyn Fetch
         if repo.state != RepoState::Init {
             return Ok(());
         }
+        if repo.dist {
+            drop(conn);
+            return Box::pin(dist::make(hub, repo, task, now)).await;
+        }
         Plan::read(&mut conn, hub, repo).await?
     };
     let mut made = Vec::new();
     for (arch, local) in &plan.rpms {
-        made.push((arch.as_str(), Box::pin(make_arch(hub, &plan, arch, local, fetch, now)).await?));
+        let repomd = Box::pin(make_arch(hub, &plan, arch, local, fetch, now)).await?;
+        let signature = sign::repomd(hub, &plan.repo, arch, &repomd, now).await?;
+        made.push((arch.as_str(), repomd, signature));
     }
     let json = serde_json::to_vec(&plan.repo).map_err(Error::internal)?;
     let (tag, id) = (&plan.repo.tag_name, plan.repo.id);
     hub.store.put(&object_key::repo_file(tag, id, "groups/comps.xml"), plan.comps.clone(), "text/xml").await?;
     hub.store.put(&object_key::repo_file(tag, id, "repo.json"), json.clone(), "application/json").await?;
-    for (arch, repomd) in &made {
+    for (arch, repomd, signature) in &made {
         let key = object_key::repo_file(tag, id, &format!("{arch}/repodata/repomd.xml"));
+        // before it: who sees the one finds the other
+        if signature.is_some() {
+            sign::beside(hub, &key, signature.as_deref()).await?;
+        }
         hub.store.put(&key, repomd.clone(), "text/xml").await?;
     }
     let is_custom = plan.repo.custom_opts.as_struct().is_some_and(|custom| !custom.is_empty());
     if !is_custom && is_newest(hub, &plan.repo).await? {
-        for (arch, repomd) in made {
+        for (arch, repomd, signature) in made {
             let key = object_key::latest_file(tag, &format!("{arch}/repodata/repomd.xml"));
-            replace(hub, &key, repomd).await?;
+            if replace(hub, &key, &repomd, plan.repo.create_event).await? {
+                sign::beside_latest(hub, &plan.repo, arch, &key, signature, repomd, now).await?;
+            }
         }
         hub.store.put(&object_key::latest_file(tag, "repo.json"), json, "application/json").await?;
     }
@@ -76,16 +90,26 @@ pub async fn make(hub: &Hub, task: TaskId, now: DateTime<Utc>, fetch: &dyn Fetch
     rerun(hub, |hub| async move { done(&hub, task, repo, now).await }).await
 }
 
-/// Replaces an object by a conditional write: somebody who was faster is not overwritten unseen.
-async fn replace(hub: &Hub, key: &str, body: String) -> Result<()> {
+/// Replaces `latest`'s `repomd.xml` by a conditional write: who was faster is not overwritten unseen. Answers whether it did; not when a
+/// later event is there already.
+async fn replace(hub: &Hub, key: &str, body: &str, event: EventId) -> Result<bool> {
     const TRIES: usize = 5;
     for _ in 0..TRIES {
         let known = hub.store.head(key).await?.map(|object| object.etag);
-        if hub.store.put_if(key, body.clone(), "text/xml", known.as_deref()).await? == toji_store::PutOutcome::Written {
-            return Ok(());
+        if known.is_some() && event_of(&hub.store.get(key).await?).is_some_and(|there| there > event) {
+            return Ok(false);
+        }
+        let put = hub.store.put_if(key, body.to_owned(), "text/xml", known.as_deref()).await?;
+        if put == toji_store::PutOutcome::Written {
+            return Ok(true);
         }
     }
     Err(Error::Unavailable(anyhow::anyhow!("{key} is being replaced all the time")))
+}
+
+/// The event of a repo of ours, by its `repomd.xml`.
+fn event_of(repomd: &[u8]) -> Option<EventId> {
+    Repomd::parse(repomd).ok()?.revision?.parse().ok().map(EventId)
 }
 
 /// No READY repo of the tag, made for everybody, shows a later event.
@@ -196,10 +220,10 @@ async fn make_arch(
         .collect();
     let kept = select(mode, arch, &plan.blocked, local.iter().map(|rpm| &rpm.identity), &identities);
     let members = Members::new(hub, local, &external, &kept);
-    let mut named = packages(hub, plan, arch, &members, now).await?;
+    let folder = object_key::repos_of_tag(&plan.repo.tag_name);
+    let mut named = packages(hub, plan, arch, &folder, &members, now).await?;
     for (file, bytes) in others(hub, plan, mode, &external, &members).await? {
-        data::note(hub, plan.repo.id, &plan.repo.tag_name, std::slice::from_ref(&file), now).await?;
-        data::store(hub, &plan.repo.tag_name, &file, Content::Bytes(bytes.into())).await?;
+        data::add(hub, plan.repo.id, &folder, &file, bytes, now).await?;
         named.push(file);
     }
     let listed: Vec<(&RepoFile, Option<&str>)> = named.iter().map(|file| (file, None)).collect();
@@ -211,6 +235,7 @@ async fn packages(
     hub: &Hub,
     plan: &Plan,
     arch: &str,
+    folder: &str,
     members: &Members<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<RepoFile>> {
@@ -221,15 +246,15 @@ async fn packages(
         let Assembled { index, spooled, made } =
             frames::assemble(hub, plan.settings, &chunks, before.as_ref(), members).await?;
         tracing::info!(tag, repo = %id, arch, chunks = chunks.len(), made, "frames are put together");
-        data::note(hub, id, tag, &index.files, now).await?;
+        data::note(hub, id, folder, &index.files, now).await?;
         let mut are_stored = true;
         for (place, file) in index.files.iter().enumerate() {
             let content = match (&spooled, &before) {
                 (Some(spooled), _) => Content::File(spooled[place].path()),
-                (None, Some(before)) => Content::In(&before.tag),
+                (None, Some(before)) => Content::In(&before.folder),
                 (None, None) => return Err(Error::internal(anyhow::anyhow!("the files of {tag} are nowhere"))),
             };
-            are_stored &= data::store(hub, tag, file, content).await?;
+            are_stored &= data::store(hub, folder, file, content).await?;
         }
         if are_stored {
             break index;

@@ -24,6 +24,7 @@ mod view;
 
 pub use external::{Downloaded, Fetch, Fetched};
 pub use make::make;
+pub(crate) use state::set_state;
 use toji_protocol::{
     id::{EventId, Ref, TagId, TaskId},
     method::{

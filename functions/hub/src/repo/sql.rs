@@ -104,6 +104,12 @@ pub(crate) async fn of_task(conn: &mut PgConnection, task: TaskId) -> Result<Opt
     row.map(Repo::try_from).transpose()
 }
 
+/// Holds a repo until the commit, if it is still to be made.
+pub(super) async fn is_init(conn: &mut PgConnection, repo: RepoId) -> Result<bool> {
+    let held = sqlx::query_scalar!("SELECT id FROM repo WHERE id = $1 AND state = 0 FOR UPDATE", repo.0);
+    Ok(held.fetch_optional(conn).await?.is_some())
+}
+
 /// READY repos of a tag between two events, newest first.
 pub(super) async fn ready(
     conn: &mut PgConnection,

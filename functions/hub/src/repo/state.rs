@@ -11,7 +11,7 @@ use toji_protocol::{
     value::{Map, Value},
 };
 
-use super::{request, sql, view};
+use super::{data, request, sql, view};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
@@ -52,6 +52,7 @@ pub(crate) async fn set_state(cx: &mut Cx, repo: RepoId, state: RepoState) -> Re
         (0, RepoState::Deleted) => Err(Error::invalid(format!("Repo {repo} is deleted"))),
         (0, old) => Err(Error::invalid(format!("Invalid repo state transition for repo {repo}: {old} -> {state}"))),
         _ if state == RepoState::Ready && !found.dist => request::fulfil(cx, &found).await,
+        _ if state == RepoState::Deleted => data::forget(cx.db().await?, &[repo.0], now).await,
         _ => Ok(()),
     }
 }

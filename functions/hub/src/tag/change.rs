@@ -10,7 +10,7 @@ use super::{Quirks, find, require_at, sql, with_ancestors};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
-    repo,
+    repo, sign,
 };
 
 async fn tags(
@@ -140,6 +140,10 @@ pub async fn note_update(cx: &mut Cx, build: BuildId, update: Update) -> Result<
     let event = cx.event().await?;
     sql::note_update(cx.db().await?, &tags, update as i16, event, by).await?;
     let tags: Vec<TagId> = tags.into_iter().map(TagId).collect();
+    // RPMs may have joined it, or have moved
+    for tag in &tags {
+        sign::tagged(cx, *tag, &[build]).await?;
+    }
     repo::tags_changed(cx, &tags).await
 }
 

@@ -13,7 +13,7 @@ use super::{links, lock, perm_id, require, sql};
 use crate::{
     Error, Result,
     call::{Cx, Handle},
-    name, repo,
+    name, repo, sign,
 };
 
 /// A list of architectures as it is stored: single blanks between.
@@ -32,6 +32,12 @@ pub(crate) fn arches(list: &str) -> Result<String> {
 
 pub(super) fn encode(value: &Value) -> Result<String> {
     serde_json::to_string(value).map_err(Error::internal)
+}
+
+/// A setting as it is stored.
+fn encode_extra(key: &str, value: &Value) -> Result<String> {
+    sign::check_extra(key, value)?;
+    encode(value)
 }
 
 /// Makes a tag, or brings a deleted one back under its old id. What it is made of is locked already.
@@ -82,7 +88,7 @@ impl Handle for CreateTag {
         };
         let mut extra = Vec::new();
         for (key, value) in self.extra.iter().flat_map(Map::iter) {
-            extra.push((key.to_owned(), Some(encode(value)?)));
+            extra.push((key.to_owned(), Some(encode_extra(key, value)?)));
         }
         let parent = match &self.parent {
             Some(parent) => match super::find(conn, parent).await? {
@@ -143,7 +149,7 @@ impl Changes {
                 "maven_include_all" => changes.maven_include_all = Some(value.is_truthy()),
                 "extra" => {
                     for (key, value) in value.as_struct().into_iter().flat_map(Map::iter) {
-                        changes.extra.insert(key.to_owned(), Some(encode(value)?));
+                        changes.extra.insert(key.to_owned(), Some(encode_extra(key, value)?));
                     }
                 }
                 "remove_extra" => changes.remove_extra = keys(key, value)?,
@@ -231,7 +237,7 @@ impl Handle for EditTag {
     async fn handle(self, cx: &mut Cx) -> Result<()> {
         let mut extra = BTreeMap::new();
         for (key, value) in self.extra.iter().flat_map(Map::iter) {
-            extra.insert(key.to_owned(), Some(encode(value)?));
+            extra.insert(key.to_owned(), Some(encode_extra(key, value)?));
         }
         let changes = Changes {
             name: self.name.filter(|name| !name.is_empty()),

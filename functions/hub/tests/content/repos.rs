@@ -237,18 +237,17 @@ async fn tasks_that_make_repos(pool: PgPool) {
     let opts = json!({"arch": ["i686", "x86_64"], "event": event});
     assert_eq!(made["request"], json!(["one", repo["id"], ["abcd1234"], opts]));
     assert_eq!((&repo["state"], &repo["task_id"], &repo["create_event"]), (&json!(0), &task, &json!(event)));
-    // it is not offered yet, and says so
+    // the repo function does the rest
     let id = toji_protocol::id::TaskId(task.as_i64().unwrap());
     toji_hub::coordinate::advance(&world.hub, id, now()).await.unwrap();
-    assert_eq!(request(&task).await["state"], 5);
-    let (code, text) = world.fault("getTaskResult", json!({"taskId": task})).await;
-    assert_eq!((code, text.as_str()), (1000, "this hub cannot make dist repos yet"));
-    assert_eq!(state(&world, repo["id"].as_i64().unwrap()).await, 4);
+    assert_eq!(request(&task).await["state"], 1);
+    assert_eq!(state(&world, repo["id"].as_i64().unwrap()).await, 0);
 
     for (arguments, code) in [
         (json!({"tag": "none", "keys": [], "arch": ["x86_64"]}), 1000),
         (json!({"tag": "one", "keys": "abcd", "arch": ["x86_64"]}), 1019),
         (json!({"tag": "one", "keys": []}), 1019),
+        (json!({"tag": "one", "keys": [], "arch": ["x86_64"], "delta": [1]}), 1019),
         (json!({"tag": "one", "keys": [], "arch": ["x86_64"], "event": 99_999}), 1000),
         (json!({"tag": "one", "keys": [], "arch": ["x86_64"], "volume": "none"}), 1000),
     ] {

@@ -36,6 +36,15 @@ struct Entry {
     count: usize,
 }
 
+/// A tag as it is in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RawEntry<'a> {
+    pub(super) tag: u32,
+    pub(super) kind: u32,
+    pub(super) count: usize,
+    pub(super) data: &'a [u8],
+}
+
 /// A parsed header section.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
@@ -54,6 +63,26 @@ impl Index {
             return Err(HeaderError::Malformed("a header section has an impossible size"));
         }
         Ok(INTRO_SIZE + entries as usize * ENTRY_SIZE + data as usize)
+    }
+
+    /// The section that these bytes begin with, without padding.
+    pub(super) fn first_section(bytes: &[u8]) -> Result<&[u8], HeaderError> {
+        let cut_off = HeaderError::Malformed("a header section is cut off");
+        let intro = bytes.first_chunk::<INTRO_SIZE>().ok_or(cut_off.clone())?;
+        bytes.get(..Self::size(intro)?).ok_or(cut_off)
+    }
+
+    /// All tags as they are in the file.
+    pub(super) fn raw_entries(&self) -> Result<Vec<RawEntry<'_>>, HeaderError> {
+        let raw = |entry: &Entry| {
+            let data = match entry.kind {
+                6 => self.raw_strings(entry, 1)?,
+                8 | 9 => self.raw_strings(entry, entry.count)?,
+                kind => self.slice(*entry, width(kind))?,
+            };
+            Ok(RawEntry { tag: entry.tag, kind: entry.kind, count: entry.count, data })
+        };
+        self.entries.iter().map(raw).collect()
     }
 
     /// Parses one whole section.
@@ -156,14 +185,19 @@ impl Index {
     }
 
     fn numbers_of(&self, entry: Entry) -> Result<Vec<u64>, HeaderError> {
-        let width = match entry.kind {
-            3 => 2,
-            4 => 4,
-            5 => 8,
-            _ => 1,
-        };
+        let width = width(entry.kind);
         let number = |raw: &[u8]| raw.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         Ok(self.slice(entry, width)?.chunks_exact(width).map(number).collect())
+    }
+
+    fn raw_strings(&self, entry: &Entry, count: usize) -> Result<&[u8], HeaderError> {
+        let data = &self.data[entry.offset..];
+        let mut end = 0;
+        for _ in 0..count {
+            let length = memchr::memchr(0, &data[end..]).ok_or(HeaderError::Malformed("a string is not terminated"))?;
+            end += length + 1;
+        }
+        Ok(&data[..end])
     }
 
     fn strings_of(&self, entry: Entry, count: usize) -> Result<Vec<String>, HeaderError> {
@@ -175,6 +209,16 @@ impl Index {
             rest = &rest[end + 1..];
         }
         Ok(strings)
+    }
+}
+
+/// Bytes of one element of a type that is no string.
+pub(super) fn width(kind: u32) -> usize {
+    match kind {
+        3 => 2,
+        4 => 4,
+        5 => 8,
+        _ => 1,
     }
 }
 

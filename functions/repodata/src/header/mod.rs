@@ -10,6 +10,7 @@ mod file;
 mod index;
 mod merged;
 pub mod names;
+mod resign;
 mod signature;
 mod tag;
 mod verify;

@@ -23,6 +23,7 @@ const AT_ONCE: usize = 8;
 struct Doomed {
     id: i64,
     tag_name: String,
+    dist: bool,
     state_time: DateTime<Utc>,
 }
 
@@ -61,7 +62,7 @@ async fn over(
     let (time, id) = behind.unwrap_or((DateTime::UNIX_EPOCH, 0));
     let over = sqlx::query_as!(
         Doomed,
-        "SELECT repo.id, tag.name AS tag_name, state_time FROM repo JOIN tag ON tag.id = tag_id
+        "SELECT repo.id, tag.name AS tag_name, dist, state_time FROM repo JOIN tag ON tag.id = tag_id
          WHERE state IN (2, 4) AND state_time <= $1 AND (state_time, repo.id) > ($2, $3)
              AND NOT EXISTS (SELECT 1 FROM buildroot WHERE repo_id = repo.id AND retire_event IS NULL)
          ORDER BY state_time, repo.id LIMIT $4",
@@ -97,8 +98,11 @@ async fn take(hub: &Hub, over: &[Doomed], now: DateTime<Utc>) -> Result<Vec<i64>
 }
 
 async fn delete_files(hub: &Hub, doomed: &[&Doomed]) -> Result<()> {
-    let folders = doomed.iter().map(|repo| format!("{}/", object_key::repo_dir(&repo.tag_name, RepoId(repo.id))));
-    let folders: Vec<String> = folders.collect();
+    let folder = |repo: &&Doomed| match repo.dist {
+        true => format!("{}/", object_key::dist_repo_dir(&repo.tag_name, RepoId(repo.id))),
+        false => format!("{}/", object_key::repo_dir(&repo.tag_name, RepoId(repo.id))),
+    };
+    let folders: Vec<String> = doomed.iter().map(folder).collect();
     let deleted = stream::iter(folders).map(async |folder| hub.store.delete_prefix(&folder).await);
     deleted.buffer_unordered(AT_ONCE).try_collect::<Vec<usize>>().await?;
     Ok(())

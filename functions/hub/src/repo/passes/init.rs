@@ -24,8 +24,8 @@ pub(super) async fn run(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
     .await?
     .rows_affected() as usize;
     let late = sqlx::query!(
-        r#"SELECT task_id AS "task!", creation_time < $2 AS "is_hopeless!", dist FROM repo
-           WHERE state = 0 AND creation_time < $1 AND task_id IS NOT NULL ORDER BY id"#,
+        r#"SELECT task.id AS task, creation_time < $2 AS "is_hopeless!", task.state = 1 AS "is_begun!"
+           FROM repo JOIN task ON task.id = task_id WHERE repo.state = 0 AND creation_time < $1 ORDER BY repo.id"#,
         now - GRACE,
         now - TIMEOUT
     )
@@ -38,7 +38,7 @@ pub(super) async fn run(hub: &Hub, now: DateTime<Utc>) -> Result<usize> {
         coordinate::fail_task(hub, TaskId(row.task), &error, now).await?;
         given_up += 1;
     }
-    let again = late.iter().filter(|row| !row.is_hopeless && !row.dist).map(|row| TaskId(row.task));
+    let again = late.iter().filter(|row| !row.is_hopeless && row.is_begun).map(|row| TaskId(row.task));
     send(hub, again.collect()).await?;
     Ok(dead + given_up)
 }

@@ -85,7 +85,7 @@ impl Digests {
 }
 
 /// Reads the file once, in a stream, with the signature in its place.
-async fn compute(
+pub(super) async fn compute(
     hub: &Hub,
     file: &RpmFile,
     sigkey: &str,

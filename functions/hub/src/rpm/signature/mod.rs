@@ -1,11 +1,14 @@
-//! Signatures. Toji never signs: a client sends the signature header that `rpmsign` has made, and asks for a copy of the RPM with it.
+//! Signatures. A client sends the signature header that `rpmsign` has made, and asks for a copy of the RPM with it; or the hub makes both
+//! with the key that a tag names (`own`).
 //!
 //! A signature is a row and an object. The row is made first and goes last but for the object, so an object without a row is a
 //! leftover that means nothing; a row without its object is mended by sending the same header again.
 
 mod checksum;
 mod delete;
+mod own;
 mod rename;
+mod shown;
 mod sql;
 mod write;
 
@@ -13,7 +16,9 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 pub(super) use checksum::get as checksums;
 pub(super) use delete::delete;
 use futures::{StreamExt, TryStreamExt, stream};
+pub(crate) use own::{Cause, sign};
 pub(super) use rename::rename;
+pub(crate) use shown::{Shown, shown};
 use sqlx::PgConnection;
 use toji_protocol::{
     id::RpmId,

@@ -19,13 +19,18 @@ pub(in crate::rpm) async fn write(cx: &mut Cx, asked: WriteSignedRpm) -> Result<
     require(cx, &file, &sigkey).await?;
     let class = volume::storage_class_of(cx.db().await?, file.build.id).await?;
     cx.release();
-    let to = file.signed_key(&sigkey);
-    if !asked.force && cx.hub.store.head(&to).await?.is_some() {
+    copy(&cx.hub, &file, &sigkey, class.as_deref(), asked.force).await
+}
+
+/// Writes the copy with a signature that is kept, unless it is there; with `force` anew.
+pub(super) async fn copy(hub: &Hub, file: &RpmFile, sigkey: &str, class: Option<&str>, force: bool) -> Result<()> {
+    let to = file.signed_key(sigkey);
+    if !force && hub.store.head(&to).await?.is_some() {
         return Ok(());
     }
-    let Spliced { head, after, size } = splice(&cx.hub, &file, &sigkey).await?;
+    let Spliced { head, after, size } = splice(hub, file, sigkey).await?;
     let splice = Splice { head, from: &file.key(), size, after };
-    Ok(cx.hub.store.splice(splice, &to, RPM, class.as_deref()).await?)
+    Ok(hub.store.splice(splice, &to, RPM, class).await?)
 }
 
 /// A file with another signature header: what stands in front, and from where on the RPM's own bytes follow.

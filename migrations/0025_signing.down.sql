@@ -1,0 +1,1 @@
+DROP TABLE signature_log, sign_request, signing_key;

@@ -1,0 +1,1 @@
+DROP TABLE rpm_signed_fragment;
