@@ -1,9 +1,9 @@
 //! Signing inside: a tag names a key, and what is tagged there is signed with it.
 //!
-//! - [`key`]: which key a tag names, and its public half
-//! - [`request`]: what is to be signed; noted with the tagging, in its transaction
-//! - [`work`]: the sign function's work, and the pass that tries again
-//! - [`repomd`](mod@repomd): signatures of repos
+//! - `key`: which key a tag names, and its public half
+//! - `request`: what is to be signed; noted with the tagging, in its transaction
+//! - `work`: the sign function's work, and the pass that tries again
+//! - `repomd`: signatures of repos
 //! - `log`: every signature that was made
 //!
 //! A signature of an RPM depends on nothing but the RPM and the key: made again, it is the same to the byte. So two who sign the same
