@@ -4,7 +4,7 @@
 pub mod craft;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -172,4 +172,40 @@ pub fn rpms(dir: &Path) -> Vec<PathBuf> {
         .collect();
     rpms.sort();
     rpms
+}
+
+/// Runs dnf on one repository and nothing else of this machine. `work` holds its root, cache and logs.
+pub fn dnf_in(work: &Path, repo: &Path, arguments: &[&str]) -> String {
+    let log = work.join("log");
+    fs::create_dir_all(&log).unwrap();
+    fs::write(work.join(".rpmmacros"), "%_dbpath /var/lib/rpm\n").unwrap();
+    let output = run(Command::new("dnf")
+        .env("HOME", work)
+        .args(["--quiet", "--assumeyes", "--releasever=1", "--forcearch=x86_64"])
+        .args(["--setopt=plugins=0", "--setopt=reposdir=/dev/null", "--setopt=gpgcheck=0"])
+        .arg("--setopt=module_platform_id=platform:f1")
+        .arg(format!("--setopt=cachedir={}", work.join("cache").display()))
+        .arg(format!("--setopt=logdir={}", log.display()))
+        .arg(format!("--installroot={}", work.join("root").display()))
+        .arg(format!("--repofrompath=it,file://{}", repo.display()))
+        .arg("--repo=it")
+        .args(arguments));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same, with everything of its own thrown away after.
+pub fn dnf(repo: &Path, arguments: &[&str]) -> String {
+    dnf_in(tempfile::tempdir().unwrap().path(), repo, arguments)
+}
+
+/// All that dnf can tell of a package in a repository.
+const FIELDS: &str = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|%{summary}|%{url}|%{license}|%{sourcerpm}|\
+     %{buildtime}|%{downloadsize}|%{installsize}|%{packager}|%{vendor}|%{group}|%{description}|%{location}|%{provides}|\
+     %{requires}|%{conflicts}|%{obsoletes}|%{suggests}|%{recommends}|%{enhances}|%{supplements}|%{requires-pre}|%{files}@@";
+
+/// What dnf tells of each package.
+pub fn repoquery(repo: &Path) -> BTreeSet<String> {
+    // createrepo_c before 1.0 marks fewer requirements; the fragments' own tests compare the rest of them.
+    let fields = if createrepo_is_old() { FIELDS.replace("|%{requires-pre}", "") } else { FIELDS.to_owned() };
+    dnf(repo, &["repoquery", "--qf", &fields]).split("@@").map(|line| line.trim().to_owned()).collect()
 }

@@ -5,7 +5,7 @@ mod external;
 mod readers;
 mod same;
 
-use std::{collections::BTreeMap, io::Read};
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -107,6 +107,21 @@ impl Repos {
             texts.insert(record.kind.clone(), text);
         }
         Got { id, repomd, texts }
+    }
+
+    /// Writes the newest repo of a tag into a folder, as a mirror would.
+    pub(crate) async fn mirror(&self, tag: &str, id: i64, to: &Path) {
+        let store = &self.farm.world.hub.store;
+        let repodata = to.join("repodata");
+        std::fs::create_dir_all(&repodata).unwrap();
+        let key = object_key::repo_file(tag, id.into(), "x86_64/repodata/repomd.xml");
+        let bytes = store.get(&key).await.unwrap();
+        for record in Repomd::parse(&bytes).unwrap().records {
+            let name = record.href.strip_prefix("repodata/").unwrap();
+            let data = store.get(&object_key::repo_data(tag, name)).await.unwrap();
+            std::fs::write(repodata.join(name), data).unwrap();
+        }
+        std::fs::write(repodata.join("repomd.xml"), bytes).unwrap();
     }
 
     /// The frames of a repo.

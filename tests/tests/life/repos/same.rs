@@ -1,6 +1,11 @@
 //! What createrepo_c makes of the same files.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -9,19 +14,20 @@ use toji_tests::made_up::{self, MadeUpBuild};
 
 use super::{Got, Repos};
 use crate::{
-    repodata::{createrepo, metadata, packages},
+    repodata::{createrepo, dnf, metadata, packages, repoquery, run},
     world::start,
 };
 
+const LOCATION: &str = "<location href=\"toplink/";
 const LISTS: [DataKind; 3] = [DataKind::Primary, DataKind::Filelists, DataKind::Other];
 
 /// The packages of a repo of ours are those that createrepo_c finds in a folder, word for word; but for where they are.
-fn assert_same(got: &Got, folder: &std::path::Path, count: usize) {
+fn assert_same(got: &Got, folder: &Path, count: usize) {
     for kind in LISTS {
         let (ours, theirs) = (got.text(kind), metadata(folder, kind.name()));
         assert!(ours.contains(&format!(" packages=\"{count}\"")) && theirs.contains(&format!(" packages=\"{count}\"")));
         let ours: BTreeMap<_, _> =
-            packages(ours).into_iter().map(|(id, package)| (id, without_folder(&package))).collect();
+            packages(ours).into_iter().map(|(id, package)| (id, without_folder(&package, LOCATION, '"'))).collect();
         let theirs = packages(&theirs);
         assert_eq!(ours.len(), count);
         for (id, package) in &theirs {
@@ -30,13 +36,42 @@ fn assert_same(got: &Got, folder: &std::path::Path, count: usize) {
     }
 }
 
-/// `toplink/packages/…/x.rpm` as `x.rpm`.
-fn without_folder(package: &str) -> String {
-    let Some(start) = package.find("<location href=\"toplink/") else { return package.to_owned() };
-    let start = start + "<location href=\"".len();
-    let end = start + package[start..].find('"').unwrap();
+/// The path that begins with the `mark`'s end, `toplink/packages/…/x.rpm`, as `x.rpm`.
+fn without_folder(package: &str, mark: &str, after: char) -> String {
+    let Some(start) = package.find(mark) else { return package.to_owned() };
+    let start = start + mark.len() - "toplink/".len();
+    let end = start + package[start..].find(after).unwrap();
     let name = package[start..end].rsplit('/').next().unwrap();
     format!("{}{name}{}", &package[..start], &package[end..])
+}
+
+/// Everything that createrepo_c's parser finds in a repo, but for where packages are; None where there is no parser.
+fn parsed(folder: &Path) -> Option<String> {
+    const SCRIPT: &str = r#"
+import sys, json, createrepo_c as cr
+left_out = {"location_href", "location_base", "copy", "nevra", "nvra"}
+packages, warnings = cr.RepositoryReader.from_path(sys.argv[1]).parse_packages()
+assert not warnings, warnings
+fields = [name for name in dir(cr.Package) if name[0] != "_" and name not in left_out]
+print(json.dumps({id: {f: getattr(p, f) for f in fields} for id, p in sorted(packages.items())}, sort_keys=True))
+"#;
+    let python = Path::new(&std::env::var_os("CREATEREPO_C")?).with_file_name("python");
+    let output = run(Command::new(python).args(["-c", SCRIPT]).arg(folder));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// dnf tells the same of both repos, misses nothing in ours, and createrepo_c reads the same.
+fn assert_read_alike(ours: &Path, theirs: &Path) {
+    let of_theirs = repoquery(theirs);
+    let of_ours: BTreeSet<String> = repoquery(ours).iter().map(|line| without_folder(line, "|toplink/", '|')).collect();
+    assert_eq!(of_ours.difference(&of_theirs).next(), None);
+    assert_eq!(of_ours.len(), of_theirs.len());
+    let closure = ["--setopt=plugins=1", "--disableplugin=*", "--enableplugin=repoclosure", "repoclosure"];
+    assert_eq!(dnf(ours, &closure).trim(), "");
+    match (parsed(ours), parsed(theirs)) {
+        (Some(ours), theirs) => assert!(Some(ours) == theirs, "createrepo_c's parser tells them apart"),
+        (None, _) => eprintln!("skipped: CREATEREPO_C names no createrepo_c whose parser could be asked"),
+    }
 }
 
 fn count(builds: &[MadeUpBuild]) -> usize {
@@ -55,6 +90,9 @@ async fn compare(options: PgPoolOptions, connect: PgConnectOptions, sources: u32
         let got = repos.made("r").await;
         assert!(got.repomd.records.iter().all(|record| record.href.ends_with(extension)), "{:?}", got.repomd);
         assert_same(&got, folder.path(), count(&builds));
+        let mirror = tempfile::tempdir().unwrap();
+        repos.mirror("r", got.id, mirror.path()).await;
+        assert_read_alike(mirror.path(), folder.path());
     }
     // once more, when a third of them have been built again
     let again = repos.fill("r", 0..sources / 3, 2).await;
