@@ -164,7 +164,7 @@ async fn merged_as_mergerepo_merges(options: PgPoolOptions, connect: PgConnectOp
 
     let dirs = [("local", own.as_path()), ("near", near.as_path()), ("far", far.as_path())];
     let modes: [(&str, &[&str]); 3] =
-        [("koji", &["--koji"]), ("simple", &["--koji", "--simple"]), ("bare", &["--koji", "--all", "--pkgorigins"])];
+        [("koji", &["--koji"]), ("simple", &["--koji", "--simple"]), ("bare", &["--all", "--pkgorigins"])];
     for (mode, arguments) in modes {
         repos.relink(["near", "far"], mode).await;
         let got = repos.made("r").await;
