@@ -14,12 +14,13 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use sqlx::{Connection as _, PgConnection};
+use toji_protocol::value::Value as Argument;
 use toji_tests::made_up::{self, MadeUp, MadeUpBuild};
 
 use crate::{
     proc,
     report::{Table, ms},
-    system::{System, TOKEN},
+    system::System,
 };
 
 /// Packages come from sources of one to four.
@@ -72,7 +73,7 @@ pub(crate) async fn measure(system: &System, sizes: &[u32], createrepos: &[PathB
 async fn toji(system: &System, made_up: &MadeUp, sources: Range<u32>, told: &mut impl FnMut(&str, Cost)) -> Result<()> {
     let mut database = PgConnection::connect(&system.database_url).await?;
     let tag = format!("bench-repo-{}", sources.len());
-    call(system, "createTag", json!({"name": tag, "arches": "x86_64"})).await?;
+    call(system, "createTag", &[("name", &tag), ("arches", "x86_64")]).await?;
     for begin in sources.clone().step_by(INSERTED) {
         let numbers = begin..sources.end.min(begin + INSERTED as u32);
         let builds: Vec<MadeUpBuild> = numbers.map(|number| made_up.build(number, 1)).collect();
@@ -93,12 +94,9 @@ async fn toji(system: &System, made_up: &MadeUp, sources: Range<u32>, told: &mut
     Ok(())
 }
 
-async fn call(system: &System, method: &str, arguments: Value) -> Result<Value> {
-    let url = format!("http://{}/api/{method}", system.address);
-    let answer = reqwest::Client::new().post(url).bearer_auth(TOKEN).json(&arguments).send().await?;
-    let (status, text) = (answer.status(), answer.text().await?);
-    ensure!(status.is_success(), "{method}: {status}: {text}");
-    Ok(serde_json::from_str(&text)?)
+async fn call(system: &System, method: &str, arguments: &[(&str, &str)]) -> Result<Argument> {
+    let named = arguments.iter().map(|(name, value)| ((*name).to_owned(), Argument::from(*value))).collect();
+    Ok(system.client()?.call_named(method, named).await?)
 }
 
 /// From the request to READY.
@@ -106,8 +104,8 @@ async fn new_repo(system: &System, database: &mut PgConnection, tag: &str) -> Re
     let watched = system.watched;
     proc::forget_peak(watched.hub)?;
     let (cpu, io, begun) = (watched.cpu()?, proc::io(watched.hub)?, Instant::now());
-    let answer = call(system, "newRepo", json!({"tag": tag})).await?;
-    let task = answer.as_i64().or_else(|| answer["result"].as_i64()).context("no task")?;
+    let answer = call(system, "newRepo", &[("tag", tag)]).await?;
+    let task = answer.as_int().context("no task")?;
     loop {
         let state: i16 =
             sqlx::query_scalar("SELECT state FROM task WHERE id = $1").bind(task).fetch_one(&mut *database).await?;
